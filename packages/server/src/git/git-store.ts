@@ -1,0 +1,62 @@
+/**
+ * The seam between operations and git. Objects are addressed by oid, repositories by the id of their catalog row.
+ * Refs here are a projection of the catalog's refs table: operations write them through `projectRefs` only.
+ */
+import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
+
+export interface GitObject {
+  type: GitObjectType
+  bytes: Uint8Array
+}
+
+export interface CommitRecord {
+  oid: string
+  treeOid: string
+  parents: string[]
+  authorName: string
+  authorEmail: string
+  /** Milliseconds since the epoch. */
+  date: number
+  message: string
+}
+
+export class GitObjectNotFoundError extends Error {
+  constructor(oid: string, options?: ErrorOptions) {
+    super(`No git object ${oid}`, options)
+    this.name = 'GitObjectNotFoundError'
+  }
+}
+
+export interface GitStore extends AsyncDisposable {
+  /** Creates an empty bare repository. Idempotent. */
+  create(repoId: string): Promise<void>
+  /** Removes a repository; its files are first renamed out of the way, so that a crash leaves no half of one. */
+  remove(repoId: string): Promise<void>
+  /** Reads one object whole. Throws `GitObjectNotFoundError`, or RangeError when larger than `sizeMaxBytes`. */
+  read(repoId: string, oid: string, sizeMaxBytes?: number): Promise<GitObject>
+  /** Type and size without the bytes; null when absent. */
+  stat(repoId: string, oid: string): Promise<{ type: GitObjectType; sizeBytes: number } | null>
+  /** The one oid that starts with these 4 to 40 hex digits and is a commit, or null when none or several do. */
+  expand(repoId: string, prefix: string): Promise<string | null>
+  /** Writes objects so that they survive power loss before the promise resolves. Objects already there are fine. */
+  write(repoId: string, objects: readonly NewObject[]): Promise<void>
+  /**
+   * Sets or deletes (null) refs of the projection in one `update-ref --stdin` transaction. `head` also points HEAD
+   * at that full ref name. Never rejects because of an old value: the catalog already decided.
+   */
+  projectRefs(repoId: string, refs: readonly { name: string; oid: string | null }[], head?: string): Promise<void>
+  /** All refs of the projection, for fsck. */
+  listRefs(repoId: string): Promise<{ name: string; oid: string }[]>
+  /** Commits reachable from `from`, newest first as `git log` orders them. `skip` and `limit` count commits. */
+  log(repoId: string, from: string, options: { skip?: number; limit?: number }): Promise<CommitRecord[]>
+  countCommits(repoId: string, from: string): Promise<number>
+  /** True when `ancestor` is reachable from `descendant`. */
+  isAncestor(repoId: string, ancestor: string, descendant: string): Promise<boolean>
+  /**
+   * The newest commit that touched each of the given paths (files or folders), seen from `from`, following first
+   * the same order as `git log -- path`. Paths that never existed are left out.
+   */
+  lastCommits(repoId: string, from: string, paths: readonly string[]): Promise<Map<string, CommitRecord>>
+  /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
+  fsck(repoId: string): Promise<string[]>
+}
