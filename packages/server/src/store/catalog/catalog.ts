@@ -1,0 +1,308 @@
+/**
+ * Rows by aggregate: the seam between operations and the database. Everything done inside one `tx` commits together
+ * with its events and audit rows, or not at all. Reads outside a transaction use a connection of their own and never
+ * wait for one. Times are milliseconds since the epoch, ids 24 hex digits unless an operator chose them.
+ */
+import type { RepoType } from '@cairn/protocol/repo-id'
+
+export type AccountKind = 'user' | 'org'
+export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
+export type TokenRole = 'read' | 'write' | 'fineGrained'
+export type TokenKind = 'access_token'
+
+export interface AccountRow {
+  id: string
+  kind: AccountKind
+  name: string
+  fullname: string | null
+  email: string | null
+  /** Administers the instance. Users only. */
+  isAdmin: boolean
+  createdAt: number
+}
+
+export interface MemberRow {
+  orgId: string
+  userId: string
+  role: OrgRole
+}
+
+export interface RegistryRow {
+  id: string
+  /** null for the default registry, which is served at `/`. */
+  orgId: string | null
+  /** Empty for the default registry. */
+  slug: string
+  createdAt: number
+}
+
+export interface TokenRow {
+  id: string
+  kind: TokenKind
+  accountId: string
+  name: string
+  /** Hex sha256 of the token string, which is stored nowhere. */
+  hash: string
+  role: TokenRole
+  /** JSON of fine-grained grants (permission × resource); null for read and write tokens. */
+  grants: string | null
+  createdAt: number
+  expiresAt: number | null
+  lastUsedAt: number | null
+}
+
+export interface RepoRow {
+  id: string
+  registryId: string
+  /** Who owns it: an account in the default registry, the registry's organization elsewhere. */
+  ownerId: string
+  /** Deduplication domain: every blob row and physical key of this repository carries it. */
+  domainId: string
+  type: RepoType
+  namespace: string
+  name: string
+  private: boolean
+  disabled: boolean
+  /** Full name of the default branch's ref. */
+  defaultRef: string
+  /** Spaces only. */
+  sdk: string | null
+  createdBy: string | null
+  createdAt: number
+  lastModified: number
+  /** The projection in the bare repository may lag behind the refs table. */
+  refsDirty: boolean
+  /** A deleted repository keeps its row, without its name, until its files are removed. */
+  deletedAt: number | null
+}
+
+export interface RefRow {
+  repoId: string
+  /** Full name: `refs/heads/main`. */
+  name: string
+  oid: string
+  updatedAt: number
+}
+
+/** Whether the claim «these Xet terms decode to this sha256» has been checked by decoding. */
+export type Sha256State = 'claimed' | 'verified' | 'mismatch'
+
+export interface XorbRow {
+  domainId: string
+  /** String form of xet.md §2.1. */
+  hash: string
+  chunkCount: number
+  rawBytes: number
+  storedBytes: number
+  /** chunkCount × 40 bytes: chunk hash (32), physical end (u32 LE), raw end (u32 LE). */
+  chunks: Uint8Array
+  storedAt: number
+  touchedAt: number
+}
+
+export interface XetFileRow {
+  domainId: string
+  /** Xet file id, string form. */
+  hash: string
+  sizeBytes: number
+  termCount: number
+  /** termCount × 48 bytes as in a shard: xorb hash (32), flags, raw bytes, chunk start, chunk end, 4 × u32 LE. */
+  terms: Uint8Array
+  /** Hex sha256 that the uploader claims; null when the shard carried none. */
+  sha256: string | null
+  sha256State: Sha256State
+  createdAt: number
+}
+
+export interface ShardRow {
+  id: string
+  domainId: string
+  repoId: string
+  createdAt: number
+  /** Xorbs of that upload, in the shard's order. */
+  xorbHashes: string[]
+  /** Dedup-eligible chunks (xet.md §2.3), raw 32-byte hashes in string form, with the xorb they lie in. */
+  chunks: { hash: string; xorbHash: string }[]
+}
+
+export interface LfsObjectRow {
+  domainId: string
+  /** Hex sha256. */
+  oid: string
+  sizeBytes: number
+  createdAt: number
+}
+
+/** What a file with this sha256 is stored as, seen from one repository. */
+export type StoredContent =
+  | { kind: 'lfs'; oid: string; sizeBytes: number }
+  | { kind: 'xet'; oid: string; sizeBytes: number; xetHash: string; sha256State: Sha256State }
+
+export interface AuditRow {
+  id: string
+  at: number
+  /** null: the operator or the hub itself. */
+  actorId: string | null
+  /** e.g. `repo.create`, `ref.update`, `token.delete`. */
+  action: string
+  repoId: string | null
+  /** What it was done to, readable: a repository id, a ref, an account name. */
+  subject: string
+  /** JSON; never a secret. */
+  details: string
+}
+
+/** What happened, for jobs. Written to the outbox in the transaction that made it happen. */
+export type HubEvent =
+  | { type: 'repo.created' | 'repo.deleted'; repoId: string }
+  | { type: 'refs.updated'; repoId: string; refs: { name: string; old: string | null; new: string | null }[] }
+  | { type: 'xet.file-registered'; repoId: string; domainId: string; hash: string }
+
+export interface OutboxRow {
+  id: number
+  event: HubEvent
+  attempts: number
+}
+
+export interface AccountRows {
+  insert(row: AccountRow): Promise<void>
+  update(id: string, change: Partial<Pick<AccountRow, 'fullname' | 'email' | 'isAdmin'>>): Promise<void>
+  get(id: string): Promise<AccountRow | null>
+  /** Without regard to case. */
+  getByName(name: string): Promise<AccountRow | null>
+  list(kind: AccountKind): Promise<AccountRow[]>
+  delete(id: string): Promise<void>
+  setMember(row: MemberRow): Promise<void>
+  removeMember(orgId: string, userId: string): Promise<void>
+  role(orgId: string, userId: string): Promise<OrgRole | null>
+  /** Organizations of a user, by name. */
+  orgsOf(userId: string): Promise<{ org: AccountRow; role: OrgRole }[]>
+  membersOf(orgId: string): Promise<{ user: AccountRow; role: OrgRole }[]>
+}
+
+export interface TokenRows {
+  insert(row: TokenRow): Promise<void>
+  getByHash(hash: string): Promise<{ token: TokenRow; account: AccountRow } | null>
+  get(id: string): Promise<{ token: TokenRow; account: AccountRow } | null>
+  list(accountId: string): Promise<TokenRow[]>
+  touch(id: string, lastUsedAt: number): Promise<void>
+  delete(id: string): Promise<void>
+}
+
+export interface RegistryRows {
+  insert(row: RegistryRow): Promise<void>
+  get(id: string): Promise<RegistryRow | null>
+  /** Without regard to case; the organization by its name. */
+  getBySlug(orgName: string, slug: string): Promise<(RegistryRow & { orgName: string }) | null>
+  list(): Promise<(RegistryRow & { orgName: string | null })[]>
+  delete(id: string): Promise<void>
+}
+
+export interface RepoRows {
+  insert(row: RepoRow): Promise<void>
+  update(id: string, change: Partial<Pick<RepoRow, 'private' | 'lastModified' | 'refsDirty' | 'disabled' | 'sdk'>>): Promise<void>
+  get(id: string): Promise<RepoRow | null>
+  /** Without regard to case; deleted ones are not found. */
+  getByName(registryId: string, type: RepoType, namespace: string, name: string): Promise<RepoRow | null>
+  listByOwner(ownerId: string): Promise<RepoRow[]>
+  list(registryId: string, after: string | null, limit: number): Promise<RepoRow[]>
+  /** Ids of those whose projection may lag. */
+  listDirty(): Promise<string[]>
+  listDeleted(): Promise<string[]>
+  markDeleted(id: string, at: number): Promise<void>
+  /** Removes the row and everything that hangs on it. */
+  purge(id: string): Promise<void>
+}
+
+export interface RefRows {
+  get(repoId: string, name: string): Promise<RefRow | null>
+  list(repoId: string): Promise<RefRow[]>
+  /**
+   * Compare-and-swap of one ref: true when the ref had the oid `old` (null: did not exist) and now has `next`
+   * (null: is gone); false when it had another.
+   */
+  swap(repoId: string, name: string, old: string | null, next: string | null, at: number): Promise<boolean>
+}
+
+export interface RetainedCommitRows {
+  insert(row: { repoId: string; oid: string; reason: string; createdAt: number }): Promise<void>
+  list(repoId: string): Promise<{ oid: string; reason: string }[]>
+}
+
+export interface BlobRows {
+  insertLfs(row: LfsObjectRow): Promise<void>
+  getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
+  /** Gives a repository the right to an LFS object of its domain. Idempotent. */
+  linkLfs(repoId: string, oid: string): Promise<void>
+  /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
+  contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
+}
+
+export interface XetRows {
+  /** False when the xorb was there already; then only `touchedAt` changes. */
+  insertXorb(row: XorbRow): Promise<boolean>
+  getXorbs(domainId: string, hashes: readonly string[]): Promise<Map<string, XorbRow>>
+  /** Registers a file and the xorbs it uses, and links it to the repository. False when it was known there. */
+  insertFile(repoId: string, row: XetFileRow, xorbHashes: readonly string[]): Promise<boolean>
+  /** Null when the repository may not see it. */
+  getFile(repoId: string, hash: string): Promise<XetFileRow | null>
+  setSha256State(domainId: string, hash: string, state: Sha256State): Promise<void>
+  insertShard(row: ShardRow): Promise<void>
+  /** The newest shard of the domain that registered this eligible chunk: its xorbs, the chunk's own first. */
+  findShardByChunk(domainId: string, chunkHash: string): Promise<{ xorbHashes: string[] } | null>
+  /** The epoch's key for dedup replies; made by the caller when the newest one has ended. */
+  currentEpoch(at: number): Promise<{ id: string; key: Uint8Array; endsAt: number } | null>
+  insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>
+}
+
+export interface AuditRows {
+  insert(row: AuditRow): Promise<void>
+  /** Newest first. */
+  list(filter: { repoId?: string; before?: number; limit: number }): Promise<AuditRow[]>
+}
+
+export interface OutboxRows {
+  /** Claims up to `limit` due events until `leaseUntil`; an event whose lease ended can be claimed again. */
+  claim(now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
+  done(id: number): Promise<void>
+  /** Puts an event back, due at `retryAt`. */
+  fail(id: number, retryAt: number, reason: string): Promise<void>
+  /** Events not done. */
+  count(): Promise<number>
+}
+
+export interface CatalogRows {
+  accounts: AccountRows
+  registries: RegistryRows
+  tokens: TokenRows
+  repos: RepoRows
+  refs: RefRows
+  retained: RetainedCommitRows
+  blobs: BlobRows
+  xet: XetRows
+  audit: AuditRows
+  outbox: OutboxRows
+}
+
+export interface Catalog extends AsyncDisposable {
+  /** Reads outside any transaction. */
+  readonly rows: CatalogRows
+  /**
+   * Runs `work` on the single writer, first come first served. Inside, await nothing but rows: the writer is held.
+   * Never use `catalog.rows` inside. Events passed to `emit` are in the outbox exactly when the transaction commits.
+   */
+  tx<T>(work: (rows: CatalogRows, emit: (event: HubEvent) => void) => Promise<T>): Promise<T>
+}
+
+/** The database was written by a hub of another version. Nothing was changed. */
+export class SchemaVersionError extends Error {
+  readonly found: string
+  readonly expected: string
+
+  constructor(found: string, expected: string) {
+    super(`The database has schema ${found}, this hub needs ${expected}`)
+    this.name = 'SchemaVersionError'
+    this.found = found
+    this.expected = expected
+  }
+}
