@@ -18,13 +18,11 @@ export const PREUPLOAD_FILES_MAX = 1000
 export const PREUPLOAD_SAMPLE_MAX_BYTES = 512
 /** Operations in one commit. */
 export const COMMIT_OPERATIONS_MAX = 50_000
-/** One NDJSON line of a commit: base64 of the largest inline file, and its JSON. */
-export const COMMIT_LINE_MAX_BYTES = 96 * MIB
-/** Content of one inline file; larger ones travel by LFS or Xet. */
-export const INLINE_FILE_MAX_BYTES = 64 * MIB
+/** One NDJSON line of a commit: base64 of the largest inline file (`REGULAR_FILE_MAX_BYTES`), and its JSON. */
+export const COMMIT_LINE_MAX_BYTES = 16 * MIB
 /** A whole NDJSON commit body. Newest clients stop at 100 MB of inline content, older ones do not. */
 export const COMMIT_BODY_MAX_BYTES = 2048 * MIB
-/** A text file above this size goes to LFS whatever its name. */
+/** A file above this size goes to LFS or Xet whatever its name; inline it is refused. */
 export const REGULAR_FILE_MAX_BYTES = 10 * MIB
 export const COMMIT_SUMMARY_MAX_BYTES = 8 * KIB
 export const COMMIT_DESCRIPTION_MAX_BYTES = 256 * KIB

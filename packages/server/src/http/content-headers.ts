@@ -1,0 +1,40 @@
+/** How a file of a repository is presented to a browser. Uploaded HTML and SVG must never run on the hub's origin. */
+
+/** Types that a browser shows and that cannot carry script. Everything else is plain text or bytes. */
+const SHOWN: Readonly<Record<string, string>> = {
+  json: 'application/json; charset=utf-8',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  wav: 'audio/wav',
+  mp3: 'audio/mpeg',
+  flac: 'audio/flac',
+  ogg: 'audio/ogg',
+  mp4: 'video/mp4',
+  webm: 'video/webm',
+}
+
+const TEXT: ReadonlySet<string> = new Set(
+  'txt md csv tsv py js ts jsonl yaml yml toml ini cfg html htm svg xml css sh gitattributes gitignore'.split(' '),
+)
+
+export function contentHeaders(path: string, attachment: boolean): Record<string, string> {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase()
+  const type = SHOWN[extension] ?? (TEXT.has(extension) ? 'text/plain; charset=utf-8' : 'application/octet-stream')
+  return {
+    'Content-Type': type,
+    'Content-Disposition': disposition(name, attachment),
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none'; sandbox",
+  }
+}
+
+/** huggingface_hub's pattern for the label of its progress bar wants `filename="…";` with the semicolon. */
+function disposition(name: string, attachment: boolean): string {
+  const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encoded}; filename="${ascii}";`
+}

@@ -1,0 +1,46 @@
+/** The only place that turns an error into a response. What is not a HubError says nothing but its request id. */
+import { ERROR_CODES, FormatError, HubError } from '@cairn/protocol/errors'
+
+import type { Log } from '../ops/context.ts'
+import type { Reply } from './reply.ts'
+
+/** Which dialect the caller speaks: the Hub's JSON, git-lfs, or plain text for git. */
+export type ErrorDialect = 'hub' | 'lfs' | 'git'
+
+export function errorReply(error: unknown, dialect: ErrorDialect, requestId: string, log: Log): Reply {
+  const hubError = toHubError(error)
+  if (hubError.status >= 500 && hubError.code !== 'NotImplemented') log.error({ err: error, requestId }, 'request failed')
+  const message = hubError.code === 'Internal' ? ERROR_CODES.Internal.message : hubError.message
+  const { wire = true } = ERROR_CODES[hubError.code] as { wire?: boolean }
+  const headers: Record<string, string> = {
+    ...hubError.headers,
+    ...(wire ? { 'X-Error-Code': hubError.code } : {}),
+    'X-Error-Message': headerText(message),
+    ...(hubError.commit === undefined ? {} : { 'X-Repo-Commit': hubError.commit }),
+  }
+  if (dialect !== 'hub' && hubError.status === 401) headers['WWW-Authenticate'] = 'Basic realm="Cairn", charset="UTF-8"'
+  const status = hubError.status
+  switch (dialect) {
+    case 'git':
+      return { status, headers, text: `${message}\n` }
+    case 'lfs':
+      return {
+        status,
+        headers: { ...headers, 'Content-Type': 'application/vnd.git-lfs+json' },
+        json: { message, request_id: requestId, ...hubError.body },
+      }
+    case 'hub':
+      return { status, headers, json: { error: message, ...hubError.body } }
+  }
+}
+
+function toHubError(error: unknown): HubError {
+  if (error instanceof HubError) return error
+  if (error instanceof FormatError) return new HubError('BadRequest', error.message, { cause: error })
+  return new HubError('Internal', undefined, { cause: error })
+}
+
+/** One line of latin-1, as a header must be. */
+function headerText(message: string): string {
+  return message.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000)
+}

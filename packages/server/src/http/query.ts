@@ -1,0 +1,28 @@
+/** The query of an address as a bag of values that protocol/api/query.ts reads. */
+import type { Parameters } from '@cairn/protocol/api/query'
+import { HubError } from '@cairn/protocol/errors'
+
+export type Query = Parameters
+
+export function parseQuery(text: string): Query {
+  const query: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  for (const [name, value] of new URLSearchParams(text)) {
+    const known = query[name]
+    query[name] = known === undefined ? value : [known, value].flat()
+  }
+  return query
+}
+
+/** The value of a parameter that is given once, or null. */
+export function firstOf(query: Query, name: string): string | null {
+  const value = Array.isArray(query[name]) ? query[name][0] : query[name]
+  return typeof value === 'string' ? value : null
+}
+
+/** `limit`: a positive whole number. A page may still be smaller. */
+export function readLimit(query: Query): number | null {
+  const text = firstOf(query, 'limit')
+  if (text === null) return null
+  if (!/^\d{1,15}$/.test(text) || Number(text) < 1) throw new HubError('BadRequest', `'limit' must be a positive whole number`)
+  return Number(text)
+}

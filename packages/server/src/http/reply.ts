@@ -1,0 +1,12 @@
+/** What a route answers, as a value. http/respond.ts is the only place that writes it. */
+import type { ByteRange, Content } from '../ops/content.ts'
+
+export interface Reply {
+  status?: number
+  headers?: Record<string, string | number | readonly string[]>
+  /** Sent compact: DuckDB looks for the literal `"type":"file"` (clients.md §0.19). */
+  json?: unknown
+  text?: string
+  bytes?: Uint8Array
+  content?: { source: Content; range?: ByteRange }
+}

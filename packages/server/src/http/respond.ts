@@ -1,0 +1,52 @@
+/** Writes replies. Streams go out with one write in flight, which is what keeps the store's buffers reusable. */
+import type { ServerResponse } from 'node:http'
+
+import type { Reply } from './reply.ts'
+
+export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
+  const body = bodyOf(reply)
+  response.statusCode = reply.status ?? 200
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  if (body !== null && body.type !== null && !response.hasHeader('Content-Type')) response.setHeader('Content-Type', body.type)
+  if (reply.content === undefined) {
+    response.setHeader('Content-Length', body?.bytes.length ?? 0)
+    response.end(head ? undefined : body?.bytes)
+    return
+  }
+  const { source, range } = reply.content
+  const sizeBytes = range === undefined ? source.sizeBytes : range.end - range.start + 1
+  response.setHeader('Content-Length', sizeBytes)
+  if (head || sizeBytes === 0) {
+    response.end()
+    return
+  }
+  await send(response, await source.open(range))
+}
+
+function bodyOf(reply: Reply): { bytes: Uint8Array; type: string | null } | null {
+  if (reply.json !== undefined)
+    return { bytes: Buffer.from(JSON.stringify(reply.json)), type: 'application/json; charset=utf-8' }
+  if (reply.text !== undefined) return { bytes: Buffer.from(reply.text), type: 'text/plain; charset=utf-8' }
+  if (reply.bytes !== undefined) return { bytes: reply.bytes, type: null }
+  return null
+}
+
+/**
+ * Sends chunks, asking for the next one while the kernel still takes the last (see `BlobStore.read`). Returns when
+ * all is handed over or the client is gone; throws what the source throws.
+ */
+async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const gone = new Promise<void>((resolve) => response.once('close', resolve))
+  let inFlight: Promise<void> = Promise.resolve()
+  for await (const chunk of chunks) {
+    await Promise.race([inFlight, gone])
+    if (response.destroyed) return
+    inFlight = new Promise((resolve, reject) =>
+      response.write(chunk, (error) => (error ? reject(error) : resolve())),
+    )
+    // A broken connection ends the loop through `gone`; the write's own error adds nothing.
+    inFlight.catch(() => undefined)
+  }
+  await Promise.race([inFlight, gone])
+  if (!response.destroyed) response.end()
+}

@@ -1,0 +1,27 @@
+import { grantCas } from '../../../../ops/xet/grants.ts'
+import type { Call, Route } from '../../../route.ts'
+import type { Reply } from '../../../reply.ts'
+import { casUrl } from '../../../urls.ts'
+import { refusePullRequest } from './pull-request.ts'
+
+/** Both forms at once: huggingface_hub up to 1.18 reads the headers, everything newer the JSON (xet.md §7). */
+async function tokenReply({ ops, principal, repo, query, site }: Call, scope: 'read' | 'write'): Promise<Reply> {
+  refusePullRequest(query)
+  const { accessToken, exp } = await grantCas(ops, principal, repo, scope)
+  return {
+    headers: {
+      'X-Xet-Cas-Url': casUrl(site),
+      'X-Xet-Access-Token': accessToken,
+      'X-Xet-Token-Expiration': exp,
+      'Cache-Control': 'no-store',
+    },
+    json: { accessToken, exp, casUrl: casUrl(site) },
+  }
+}
+
+export const xetTokenRoutes: readonly Route[] = (['read', 'write'] as const).map((scope) => ({
+  method: 'GET',
+  path: `{api}/xet-${scope}-token/*`,
+  hub: `GET /api/{T}/{id}/xet-${scope}-token/{rev}`,
+  handle: (call) => tokenReply(call, scope),
+}))

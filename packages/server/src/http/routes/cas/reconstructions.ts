@@ -1,0 +1,57 @@
+/** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
+import { formatReconstructionV1, formatReconstructionV2, type FetchUrl } from '@cairn/protocol/xet/reconstruction-json'
+import type { RawRange } from '@cairn/protocol/xet/reconstruction'
+
+import { openGrant } from '../../../ops/xet/grants.ts'
+import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
+import { credentialOf } from '../../auth.ts'
+import type { Reply } from '../../reply.ts'
+import type { Call, Route } from '../../route.ts'
+import { casUrl } from '../../urls.ts'
+
+async function plan({ ops, headers, params, site }: Call, version: 1 | 2): Promise<Reply> {
+  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
+  const url: FetchUrl = (xorb, { start, end }) => {
+    const { domainId, expires, signature } = signXorb(ops, repo, xorb, { start, end })
+    const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
+    return `${casUrl(site)}/fetch/${domainId}/${xorb}?${query}`
+  }
+  const json = version === 1 ? formatReconstructionV1(found, url) : formatReconstructionV2(found, url)
+  return { headers: { 'Cache-Control': 'no-store' }, json }
+}
+
+/** hf_xet asks for ranges far beyond the end, up to 2^64 − 2. */
+function rangeOf(header: string | undefined): RawRange | null {
+  const match = /^bytes=(\d{1,20})-(\d{1,20})$/.exec(header?.trim() ?? '')
+  return match === null ? null : { start: BigInt(match[1] ?? 0), end: BigInt(match[2] ?? 0) }
+}
+
+const V1_PATHS = ['/cas/g1/v1/reconstructions/:file', '/cas/g1/reconstructions/:file', '/cas/g1/reconstruction/:file']
+
+export const reconstructionRoutes: readonly Route[] = [
+  ...V1_PATHS.map(
+    (path): Route => ({
+      method: 'GET',
+      path,
+      hub: 'GET {cas}/v1/reconstructions/{file}',
+      handle: (call) => plan(call, 1),
+    }),
+  ),
+  {
+    method: 'GET',
+    path: '/cas/g1/v2/reconstructions/:file',
+    hub: 'GET {cas}/v2/reconstructions/{file}',
+    handle: (call) => plan(call, 2),
+  },
+  {
+    method: 'GET',
+    path: '/cas/g1/v1/files/:file',
+    hub: 'HEAD {cas}/v1/files/{file}',
+    async handle({ ops, headers, params }) {
+      const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+      const size = await fileSize(ops, repo, params['file'] ?? '')
+      return { headers: { 'Content-Length': size }, json: { size } }
+    },
+  },
+]

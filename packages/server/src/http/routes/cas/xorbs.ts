@@ -1,0 +1,79 @@
+/** Xorbs: xet.md §6. hf_xet before 1.2 used the paths without `/v1`, before 1.1.10 the singular ones. */
+import { HubError } from '@cairn/protocol/errors'
+import { XET_XORB_MAX_BYTES } from '@cairn/protocol/limits'
+
+import { openGrant } from '../../../ops/xet/grants.ts'
+import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
+import { findChunk } from '../../../ops/xet/dedup.ts'
+import { receiveXorb } from '../../../ops/xet/upload.ts'
+import { credentialOf } from '../../auth.ts'
+import { readChunks } from '../../body.ts'
+import { firstOf } from '../../query.ts'
+import type { Reply } from '../../reply.ts'
+import type { Call, Route } from '../../route.ts'
+
+async function post({ ops, headers, params, body }: Call): Promise<Reply> {
+  const repo = await openGrant(ops, credentialOf(headers.authorization), 'write')
+  const { inserted } = await receiveXorb(ops, repo, params['hash'] ?? '', readChunks(body, XET_XORB_MAX_BYTES))
+  return { json: { was_inserted: inserted } }
+}
+
+async function stat({ ops, headers, params }: Call): Promise<Reply> {
+  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const sizeBytes = await xorbSize(ops, repo, params['hash'] ?? '')
+  return { headers: { 'X-Xorb-Size': sizeBytes }, content: { source: { sizeBytes, open: refuseBody } } }
+}
+
+/** Whole xorbs carry the raw hashes of chunks that the caller may not know (xet.md §8.3). */
+async function refuseBody(): Promise<never> {
+  throw new HubError('NotImplemented', 'Xorbs are fetched by the addresses of a reconstruction only')
+}
+
+async function chunk({ ops, headers, params }: Call): Promise<Reply> {
+  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const bytes = await findChunk(ops, repo, params['hash'] ?? '')
+  return { headers: { 'Content-Type': 'application/octet-stream' }, bytes: Buffer.from(bytes) }
+}
+
+async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply> {
+  const [start = NaN, end = NaN] = (firstOf(query, 'range') ?? '').split('-').map(Number)
+  const range = { start, end }
+  const source = await openXorb(ops, {
+    domainId: params['domain'] ?? '',
+    hash: params['hash'] ?? '',
+    range,
+    expires: Number(firstOf(query, 'expires')),
+    signature: firstOf(query, 'signature') ?? '',
+  })
+  // Signed for one range: a client that asks for another, or for all, gets nothing else than that.
+  if (headers.range !== undefined && headers.range.trim() !== `bytes=${start}-${end}`)
+    throw new HubError('Forbidden', 'This address is signed for another range')
+  return {
+    status: 206,
+    headers: {
+      'Content-Type': 'application/octet-stream',
+      'Content-Range': `bytes ${start}-${end}/${source.sizeBytes}`,
+      'Cache-Control': 'private, immutable',
+    },
+    content: { source, range },
+  }
+}
+
+const PREFIXES = ['/cas/g1/v1/xorbs', '/cas/g1/xorbs', '/cas/g1/xorb']
+const CHUNK_PREFIXES = ['/cas/g1/v1/chunks', '/cas/g1/chunks', '/cas/g1/chunk']
+
+export const xorbRoutes: readonly Route[] = [
+  ...PREFIXES.flatMap((prefix): Route[] => [
+    { method: 'POST', path: `${prefix}/:prefix/:hash`, hub: 'POST {cas}/v1/xorbs/{prefix}/{hash}', handle: post },
+    { method: 'GET', path: `${prefix}/:prefix/:hash`, hub: 'HEAD {cas}/v1/xorbs/{prefix}/{hash}', handle: stat },
+  ]),
+  ...CHUNK_PREFIXES.map(
+    (prefix): Route => ({
+      method: 'GET',
+      path: `${prefix}/:prefix/:hash`,
+      hub: 'GET {cas}/v1/chunks/{prefix}/{hash}',
+      handle: chunk,
+    }),
+  ),
+  { method: 'GET', path: '/cas/g1/fetch/:domain/:hash', hub: null, handle: fetchRange },
+]

@@ -1,0 +1,73 @@
+/** Downloads: hub-api.md §6. Answered here directly, never by a redirect (clients.md §0.3). */
+import { readBoolean } from '@cairn/protocol/api/query'
+import { parseRange } from '@cairn/protocol/api/ranges'
+import { HubError } from '@cairn/protocol/errors'
+
+import { resolveFile, type ResolvedFile } from '../../ops/files.ts'
+import { contentHeaders } from '../content-headers.ts'
+import type { Reply } from '../reply.ts'
+import type { Call, Route } from '../route.ts'
+import { casUrl, repoApiUrl, type Site } from '../urls.ts'
+
+/** @huggingface/hub 2.17.5 asks with it whether a file lies in Xet; only such a file may answer in that type. */
+const XET_FILE_INFO = 'application/vnd.xet-fileinfo+json'
+
+export const resolveRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '{web}/resolve/*',
+    hub: 'GET /{id}/resolve/{rev}/{path}',
+    handle: (call) => download(call, 'content'),
+  },
+  { method: 'GET', path: '{web}/raw/*', hub: 'GET /{id}/raw/{rev}/{path}', handle: (call) => download(call, 'raw') },
+]
+
+async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
+  const file = await resolveFile(call.ops, call.principal, call.repo, call.rest, form)
+  const attachment = readBoolean(call.query, 'download')
+  const headers = { ...contentHeaders(file.path, attachment), ...identityOf(file, form, call.site) }
+  if (file.xetHash !== null && call.headers.accept?.includes(XET_FILE_INFO))
+    return { headers: { ...headers, 'Content-Type': XET_FILE_INFO }, json: { hash: file.xetHash, size: file.content.sizeBytes } }
+  return ranged(file, headers, call.headers.range, call.headers['if-none-match'])
+}
+
+/** What the client needs to know the file by; the same on HEAD, GET and 206. */
+function identityOf(file: ResolvedFile, form: 'content' | 'raw', site: Site): Record<string, string> {
+  const lfs = form === 'content' ? file.facts.lfs : null
+  const etag = `"${lfs?.oid ?? file.blobOid}"`
+  const headers: Record<string, string> = { 'X-Repo-Commit': file.commit.oid, ETag: etag, 'Accept-Ranges': 'bytes' }
+  if (lfs === null) return headers
+  headers['X-Linked-ETag'] = etag
+  headers['X-Linked-Size'] = String(lfs.sizeBytes)
+  if (file.xetHash === null) return headers
+  const auth = `${repoApiUrl(site, file.repo)}/xet-read-token/${file.commit.oid}`
+  headers['X-Xet-Hash'] = file.xetHash
+  headers['X-Xet-Refresh-Route'] = auth
+  headers['Link'] =
+    `<${auth}>; rel="xet-auth", <${casUrl(site)}/v1/reconstructions/${file.xetHash}>; rel="xet-reconstruction-info"`
+  headers['Vary'] = 'Accept'
+  return headers
+}
+
+function ranged(
+  file: ResolvedFile,
+  headers: Record<string, string>,
+  rangeHeader: string | undefined,
+  ifNoneMatch: string | undefined,
+): Reply {
+  const { content } = file
+  if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === headers['ETag']))
+    return { status: 304, headers }
+  const range = parseRange(rangeHeader, content.sizeBytes)
+  if (range === 'unsatisfiable')
+    throw new HubError('RangeNotSatisfiable', undefined, { headers: { 'Content-Range': `bytes */${content.sizeBytes}` } })
+  // @huggingface/hub probes with bytes=0-0 and throws on a 416 and on a bare 200, also for an empty file.
+  if (range === null && rangeHeader !== undefined && content.sizeBytes === 0)
+    return { headers: { ...headers, 'Content-Range': 'bytes */0' }, content: { source: content } }
+  if (range === null) return { headers, content: { source: content } }
+  return {
+    status: 206,
+    headers: { ...headers, 'Content-Range': `bytes ${range.start}-${range.end}/${content.sizeBytes}` },
+    content: { source: content, range },
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The one place where addresses are made. All are absolute and carry the registry's prefix (clients.md §0.1): Python
+ * raises on a relative `Link`, JS silently stops at page 1.
+ */
+import { isIP } from 'node:net'
+
+import { HubError } from '@cairn/protocol/errors'
+import { formatRepoPath, type RepoName } from '@cairn/protocol/repo-id'
+
+/** Where a request came in: `base` has no trailing slash and ends in the registry's prefix. */
+export interface Site {
+  /** Scheme, host and port, and the path of `--public-url`. */
+  origin: string
+  /** Empty, or `/{org}/{registry}/huggingface`. */
+  prefix: string
+  base: string
+}
+
+export interface IncomingAddress {
+  host: string | undefined
+  encrypted: boolean
+  forwardedProto: string | undefined
+  forwardedHost: string | undefined
+  forwardedPrefix: string | undefined
+  /** The peer is a configured proxy, so its X-Forwarded-* headers count. */
+  trusted: boolean
+}
+
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::\d{1,5})?$/i
+const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+$/
+
+export function siteOf(publicUrl: string | null, address: IncomingAddress, prefix: string): Site {
+  const origin = publicUrl ?? requestOrigin(address)
+  return { origin, prefix, base: origin + prefix }
+}
+
+/** A Host header that is not one would end up in every answer; it is refused instead. */
+function requestOrigin(address: IncomingAddress): string {
+  const first = (header: string | undefined) => (address.trusted ? header?.split(',')[0]?.trim() : undefined)
+  const host = first(address.forwardedHost) ?? address.host
+  if (host === undefined || !HOST.test(host)) throw new HubError('BadRequest', 'The Host header is missing or malformed')
+  const proto = first(address.forwardedProto) ?? (address.encrypted ? 'https' : 'http')
+  if (proto !== 'http' && proto !== 'https') throw new HubError('BadRequest', 'X-Forwarded-Proto is neither http nor https')
+  const prefix = first(address.forwardedPrefix)?.replace(/\/+$/, '') ?? ''
+  if (prefix !== '' && !PREFIX.test(prefix)) throw new HubError('BadRequest', 'X-Forwarded-Prefix is malformed')
+  return `${proto}://${host}${prefix}`
+}
+
+/**
+ * The web address of a repository. Under a prefix models get a `models/` segment: huggingface_hub 0.19.4 to 1.1.7
+ * parse the address and take the prefix's last word for a repository type otherwise (clients.md §4).
+ */
+export function repoUrl(site: Site, repo: RepoName): string {
+  const path = site.prefix !== '' && repo.type === 'model' ? `models/${formatRepoPath(repo)}` : formatRepoPath(repo)
+  return `${site.base}/${path}`
+}
+
+export function repoApiUrl(site: Site, repo: RepoName): string {
+  return `${site.base}/api/${repo.type}s/${repo.namespace}/${repo.name}`
+}
+
+export function casUrl(site: Site): string {
+  return `${site.base}/cas/g1`
+}
+
+/** The same address with one query parameter set anew: the `Link` of the next page. */
+export function nextPageLink(site: Site, pathAndQuery: string, cursor: string): string {
+  const url = new URL(pathAndQuery, 'http://any.invalid')
+  url.searchParams.set('cursor', cursor)
+  return `<${site.base}${url.pathname}${url.search}>; rel="next"`
+}
+
+/** What a request's path means before any route is looked at. */
+export interface RoutedPath {
+  /** Path and query as the routes know them. */
+  url: string
+  /** Set when the address is that of a registry. */
+  registry: { org: string; slug: string } | null
+}
+
+/** First segments behind which `/{x}/{y}/huggingface` is a repository's path and not a registry's prefix. */
+const NOT_AN_ORGANIZATION = new Set(['api', 'datasets', 'spaces', 'models', 'cas', 'oauth'])
+
+/**
+ * Collapses leading slashes (an HF_ENDPOINT with a trailing slash makes `//api/…`), takes a registry's prefix off, and
+ * maps `/models/{ns}/{name}…` to `/{ns}/{name}…`.
+ */
+export function routePath(rawUrl: string): RoutedPath {
+  let url = rawUrl.replace(/^\/{2,}/, '/')
+  const prefix = /^\/([A-Za-z0-9_.-]+)\/([A-Za-z0-9_.-]+)\/huggingface(?=\/|\?|$)/.exec(url)
+  let registry: RoutedPath['registry'] = null
+  if (prefix?.[1] !== undefined && prefix[2] !== undefined && !NOT_AN_ORGANIZATION.has(prefix[1].toLowerCase())) {
+    registry = { org: prefix[1], slug: prefix[2] }
+    url = url.slice(prefix[0].length).replace(/^\/*/, '/')
+  }
+  if (/^\/models\/[^/?]+\/[^/?]+/.test(url)) url = url.slice('/models'.length)
+  return { url, registry }
+}
+
+/** Whether a peer's address lies in one of the configured networks (`10.0.0.0/8`, `::1`). */
+export function isTrustedProxy(peer: string | undefined, networks: readonly string[]): boolean {
+  if (peer === undefined || networks.length === 0) return false
+  const address = peer.replace(/^::ffff:(?=\d+\.)/i, '')
+  return networks.some((network) => {
+    const [base = '', bits] = network.split('/')
+    if (bits === undefined || isIP(address) !== 4 || isIP(base) !== 4) return address === base
+    const shift = 32 - Number(bits)
+    return shift >= 32 || (ipv4(address) >>> shift) === (ipv4(base) >>> shift)
+  })
+}
+
+function ipv4(address: string): number {
+  return address.split('.').reduce((sum, part) => ((sum << 8) | Number(part)) >>> 0, 0)
+}

@@ -1,0 +1,83 @@
+/** The server's own limits, each with its unit. What both ends must agree on is in protocol/limits.ts. */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Bodies of ordinary JSON and form requests. */
+export const JSON_BODY_MAX_BYTES = 4 * MIB
+/** A preupload call carries up to 512 bytes of base64 for each of its files. */
+export const PREUPLOAD_BODY_MAX_BYTES = 16 * MIB
+/** An LFS batch of `LFS_BATCH_OBJECTS_MAX` objects. */
+export const LFS_BATCH_BODY_MAX_BYTES = 1 * MIB
+/** A path in a URL; percent-encoding triples it at worst. */
+export const URL_MAX_BYTES = 15 * KIB
+/** Segments of an unencoded revision that are tried as a ref name, e.g. `refs/pr/1/README.md`. */
+export const REVISION_SEGMENTS_MAX = 16
+/** A body that arrives slower than this over `BODY_STALL_MS` is given up. */
+export const BODY_THROUGHPUT_MIN_BYTES_PER_S = 512
+export const BODY_STALL_MS = 60_000
+/** The rest of a refused body that is read to keep the connection; beyond it the connection is closed. */
+export const UNREAD_BODY_DRAIN_MAX_BYTES = 16 * MIB
+/** Longer than any client's idle pool (hf_xet keeps connections 60 s). */
+export const KEEP_ALIVE_MS = 90_000
+/** How long open requests may go on after a stop was asked for. */
+export const DRAIN_MS = 20_000
+/** Sent requests are told apart by this; a longer one of the caller's is replaced. */
+export const REQUEST_ID_MAX_CHARS = 128
+/** Inline contents gathered in memory before they are written as git objects. */
+export const COMMIT_BUFFER_MAX_BYTES = 64 * MIB
+/** A token's last use is written at most this often. */
+export const TOKEN_TOUCH_INTERVAL_MS = 5 * 60_000
+
+/** Entries of one page of `tree`; with `expand` each costs a history look-up. */
+export const TREE_PAGE_ENTRIES_MAX = 1000
+export const TREE_EXPAND_PAGE_ENTRIES_MAX = 100
+/** Entries of a whole tree that a request may walk (siblings, recursive listings). */
+export const TREE_WALK_ENTRIES_MAX = 1_000_000
+export const COMMITS_PAGE_MAX = 100
+/** hub-api.md §5: more paths than this are refused with 413. */
+export const PATHS_INFO_MAX = 1000
+/** Refs of one repository that HTTP may make. */
+export const REFS_PER_REPO_MAX = 20_000
+/** Parsed folders and facts about blobs kept in memory, by entries. */
+export const TREE_CACHE_ENTRIES_MAX = 500_000
+export const BLOB_FACTS_CACHE_MAX = 500_000
+export const COMMIT_CACHE_MAX = 20_000
+export const CARD_CACHE_MAX = 2_000
+/** README.md, .gitattributes and .gitignore larger than this are not looked at. */
+export const METADATA_FILE_MAX_BYTES = 1 * MIB
+/** A git blob that is read whole for a download. */
+export const GIT_BLOB_MAX_BYTES = 128 * MIB
+/** Nested annotated tags that are followed to a commit. */
+export const TAG_DEPTH_MAX = 8
+
+/** LFS `basic` up to this size, `multipart` above. */
+export const LFS_BASIC_MAX_BYTES = 512 * MIB
+export const LFS_PART_BYTES = 128 * MIB
+export const LFS_PARTS_MAX = 10_000
+/** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
+export const LFS_URL_TTL_S = 24 * 3600
+/** Completion bodies name every part. */
+export const LFS_COMPLETE_BODY_MAX_BYTES = 2 * MIB
+
+/** Advertised lifetime of a CAS token; it is accepted a little longer (xet.md §7). */
+export const CAS_TOKEN_TTL_S = 3600
+export const CAS_TOKEN_GRACE_S = 300
+export const XORB_URL_TTL_S = 3600
+/** One key for all dedup replies of that time (xet.md §8.2). */
+export const DEDUP_EPOCH_MS = 7 * 24 * 3600_000
+/** Xorbs that one dedup reply describes; 48 bytes a chunk. */
+export const DEDUP_REPLY_XORBS_MAX = 64
+/** Decoded chunk tables kept in memory, in bytes. */
+export const XORB_TABLE_CACHE_MAX_BYTES = 64 * MIB
+
+/** Decoded bytes that the bridge makes at a time. */
+export const BRIDGE_STEP_RAW_MAX_BYTES = 1 * MIB
+/** Rows of one transaction of a shard's registration (a transaction holds at most 2,000). */
+export const SHARD_ROWS_PER_TRANSACTION = 1_000
+
+/** Jobs: how long a claimed event is ours, how often one is tried, and the pause between looks. */
+export const JOB_LEASE_MS = 10 * 60_000
+export const JOB_ATTEMPTS_MAX = 20
+export const JOB_BATCH = 16
+export const JOB_POLL_MS = 1_000

@@ -1,0 +1,38 @@
+/** Bounded caches of facts that never change, keyed by content. Nothing here decides about access. */
+import type { CardData } from '@cairn/protocol/api/card'
+import type { TreeEntry } from '@cairn/protocol/git/objects'
+import type { ChunkTable } from '@cairn/protocol/xet/chunk-table'
+import { LRUCache } from 'lru-cache'
+
+import type { CommitRecord } from '../git/git-store.ts'
+import { BLOB_FACTS_CACHE_MAX, CARD_CACHE_MAX, COMMIT_CACHE_MAX, TREE_CACHE_ENTRIES_MAX, XORB_TABLE_CACHE_MAX_BYTES } from '../limits.ts'
+
+/** What the listing of a file says about it. */
+export interface BlobFacts {
+  /** Of the git blob itself. */
+  sizeBytes: number
+  /** Set when the blob is an LFS pointer. */
+  lfs: { oid: string; sizeBytes: number } | null
+}
+
+export class Caches {
+  /** By `repoId/treeOid`. */
+  readonly trees = new LRUCache<string, TreeEntry[]>({
+    maxSize: TREE_CACHE_ENTRIES_MAX,
+    sizeCalculation: (entries) => entries.length + 1,
+  })
+  /** By `repoId/blobOid`. */
+  readonly blobs = new LRUCache<string, BlobFacts>({ max: BLOB_FACTS_CACHE_MAX })
+  /** By `repoId/oid` of a commit or of an annotated tag that leads to it. */
+  readonly commits = new LRUCache<string, CommitRecord>({ max: COMMIT_CACHE_MAX })
+  /** By `repoId/commit/path`. */
+  readonly lastCommits = new LRUCache<string, CommitRecord>({ max: COMMIT_CACHE_MAX })
+  /** By `domainId/xorbHash`. A full xorb's table has some 40 KB. */
+  readonly chunkTables = new LRUCache<string, ChunkTable>({
+    maxSize: XORB_TABLE_CACHE_MAX_BYTES,
+    sizeCalculation: (table) => table.count * 40 + 100,
+  })
+  /** By `repoId/blobOid` of a README.md. */
+  readonly cards = new LRUCache<string, { data: CardData | null }>({ max: CARD_CACHE_MAX })
+}
+

@@ -1,0 +1,247 @@
+/** Commits over HTTP: which way each file should travel, and the commit itself. hub-api.md §7. */
+import { foldOperations, type CommitPlan } from '@cairn/protocol/api/commit-plan'
+import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
+import { decideUpload, type PreuploadReplyFile, type PreuploadRequest } from '@cairn/protocol/api/preupload'
+import { HubError } from '@cairn/protocol/errors'
+import { Attributes } from '@cairn/protocol/git/attributes'
+import { trackingLine } from '@cairn/protocol/git/default-attributes'
+import { parseIgnore } from '@cairn/protocol/git/ignore'
+import { newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
+import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
+import { formatPointer } from '@cairn/protocol/lfs/pointer'
+import { COMMIT_OPERATIONS_MAX } from '@cairn/protocol/limits'
+import { printable } from '@cairn/protocol/repo-id'
+
+import type { CommitRecord } from '../git/git-store.ts'
+import { COMMIT_BUFFER_MAX_BYTES } from '../limits.ts'
+import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
+import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
+import type { OpsContext } from './context.ts'
+import { landRefs, RefMovedError } from './land.ts'
+import { readCommit, resolveRevision, revisionNotFound } from './revisions.ts'
+import { blobFacts, entryAt, isFile, isFolder, readTextFile, readTree } from './trees.ts'
+import { writeCommit } from './write-commit.ts'
+
+/** Says for each file how to upload it and what lies at its path now. */
+export async function preupload(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  revision: string,
+  request: PreuploadRequest,
+): Promise<{ commit: CommitRecord; files: PreuploadReplyFile[] }> {
+  const repo = await repoFor(ctx, principal, locator, 'write')
+  const { commit } = await resolveRevision(ctx, repo, revision)
+  const stored = async (path: string): Promise<string> => (await readTextFile(ctx, repo, commit, path))?.text ?? ''
+  const attributes = new Attributes([{ dir: '', text: request.gitAttributes ?? (await stored('.gitattributes')) }])
+  const ignore = parseIgnore(`${await stored('.gitignore')}\n${request.gitIgnore ?? ''}`)
+  const files = await Promise.all(
+    request.files.map(async (file) => ({
+      path: file.path,
+      ...decideUpload({ ...file, attributes, ignore }),
+      oid: await contentId(ctx, repo, commit, file.path),
+    })),
+  )
+  return { commit, files }
+}
+
+/** sha256 of a file that lies in LFS or Xet, git's blob id of a regular one, null where there is none. */
+async function contentId(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, path: string): Promise<string | null> {
+  const entry = await entryAt(ctx, repo.id, commit, path)
+  if (entry === null || !isFile(entry)) return null
+  const facts = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid)
+  return facts?.lfs?.oid ?? entry.oid
+}
+
+/**
+ * Applies operations to the head of a branch and returns the new commit. Without `parentCommit` the head of the moment
+ * is the parent, so concurrent commits follow one another; with it a moved branch is StaleParent (412), except when
+ * the head is this very commit, sent again by a client that did not see the first answer.
+ */
+export async function applyCommit(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  revision: string,
+  operations: AsyncIterable<CommitOperation>,
+): Promise<{ repo: RepoRow; commitOid: string }> {
+  const repo = await repoFor(ctx, principal, locator, 'write')
+  const author = assertUser(principal)
+  await branchOf(ctx, repo, revision)
+  const { plan, blobs } = await receive(ctx, repo, operations)
+  const { summary, description, parentCommit } = plan.header
+  const message = description === '' ? summary : `${summary}\n\n${description}`
+
+  const commitOid = await ctx.repoQueue.run(repo.id, async () => {
+    // Read again: rights, repository or branch may have gone while the body arrived.
+    const current = await repoFor(ctx, principal, locator, 'write')
+    const { ref, commit: head } = await branchOf(ctx, current, revision)
+    if (parentCommit !== undefined && !head.oid.startsWith(parentCommit)) {
+      if (await isRepeat(ctx, current, head, { plan, message, author })) return head.oid
+      throw new HubError('StaleParent', `The branch is at ${head.oid}, not at the given parent ${parentCommit}`)
+    }
+    const draft = await draftTree(ctx, current, head, plan)
+    if (draft.rootOid === head.treeOid) return head.oid
+    const objects = [...blobs, ...draft.objects]
+    const oid = await writeCommit(ctx, current, { treeOid: draft.rootOid, objects, parents: [head.oid], message, author })
+    try {
+      const changes = [{ name: ref, old: head.oid, next: oid }]
+      await landRefs(ctx, { repo: current, principal, changes, reason: 'commit', pointers: draft.pointers })
+    } catch (error) {
+      if (error instanceof RefMovedError) throw new HubError('StaleParent', error.message, { cause: error })
+      throw error
+    }
+    return oid
+  })
+  return { repo, commitOid }
+}
+
+/** A commit goes onto a branch (or another ref that takes commits), never onto a tag or an id. */
+async function branchOf(ctx: OpsContext, repo: RepoRow, revision: string): Promise<{ ref: string; commit: CommitRecord }> {
+  const { ref, commit } = await resolveRevision(ctx, repo, revision)
+  if (ref === null || ref.startsWith('refs/tags/')) throw revisionNotFound(revision)
+  return { ref, commit }
+}
+
+interface Received {
+  plan: CommitPlan<BlobOid>
+  /** Blobs of inline files that are not written yet. */
+  blobs: NewObject[]
+}
+
+/** What takes the place of an inline content once its blob is made. */
+type BlobOid = string
+
+/**
+ * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered they are
+ * written, so that a body of gigabytes never lies in memory. Blobs of a commit that fails are unreferenced and swept.
+ */
+async function receive(ctx: OpsContext, repo: RepoRow, operations: AsyncIterable<CommitOperation>): Promise<Received> {
+  const folded: CommitOperation<BlobOid>[] = []
+  let blobs: NewObject[] = []
+  let bufferedBytes = 0
+  for await (const operation of operations) {
+    if (folded.length > COMMIT_OPERATIONS_MAX)
+      throw new HubError('TooLarge', `A commit has at most ${COMMIT_OPERATIONS_MAX} operations`)
+    if (operation.kind !== 'file') {
+      folded.push(operation)
+      continue
+    }
+    const blob = newObject(ctx.primitives, 'blob', operation.content)
+    folded.push({ ...operation, content: blob.oid })
+    blobs.push(blob)
+    bufferedBytes += operation.content.length
+    if (bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
+      await ctx.git.write(repo.id, blobs)
+      blobs = []
+      bufferedBytes = 0
+    }
+  }
+  return { plan: foldOperations(folded), blobs }
+}
+
+interface Draft {
+  rootOid: string
+  /** Trees and pointer blobs. */
+  objects: NewObject[]
+  /** sha256 that the new pointers name. */
+  pointers: string[]
+}
+
+/** The tree that the operations make out of a commit's. */
+async function draftTree(ctx: OpsContext, repo: RepoRow, base: CommitRecord, plan: CommitPlan<BlobOid>): Promise<Draft> {
+  const edits = new Map<string, TreeEdit>()
+  const objects: NewObject[] = []
+  const oids = [...plan.changes.values()].flatMap((put) => (put?.kind === 'lfsFile' ? [put.oid] : []))
+  const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
+
+  for (const [path, { required }] of plan.deletedFolders) {
+    const entry = await entryAt(ctx, repo.id, base, path)
+    if (required || (entry !== null && isFolder(entry))) edits.set(`${path}/`, 'delete-folder')
+  }
+  for (const [path, put] of plan.changes) {
+    if (put === null) {
+      if (await mustDelete(ctx, repo, base, plan, path)) edits.set(path, null)
+      continue
+    }
+    const oid = put.kind === 'file' ? put.content : addPointer(ctx, objects, put, stored)
+    edits.set(path, { oid, mode: await modeAt(ctx, repo, base, path) })
+  }
+  await trackLfs(ctx, repo, base, plan, edits, objects)
+  const tree = await planTree({
+    rootTreeOid: base.treeOid,
+    edits,
+    readTree: (oid) => readTree(ctx, repo.id, oid),
+    primitives: ctx.primitives,
+  })
+  return { rootOid: tree.rootOid, objects: [...objects, ...tree.newTrees], pointers: oids }
+}
+
+/** A file that this very commit added and took away again is not in the base and need not be deleted. */
+async function mustDelete(ctx: OpsContext, repo: RepoRow, base: CommitRecord, plan: CommitPlan<BlobOid>, path: string): Promise<boolean> {
+  if (plan.requiredFiles.has(path)) return true
+  for (const folder of plan.deletedFolders.keys()) if (path.startsWith(`${folder}/`)) return false
+  const entry = await entryAt(ctx, repo.id, base, path)
+  return entry !== null && isFile(entry)
+}
+
+/** An executable file stays one when its content changes; the API has no word for the mode. */
+async function modeAt(ctx: OpsContext, repo: RepoRow, base: CommitRecord, path: string): Promise<GitMode> {
+  const entry = await entryAt(ctx, repo.id, base, path)
+  return entry?.mode === '100755' ? '100755' : '100644'
+}
+
+function addPointer(
+  ctx: OpsContext,
+  objects: NewObject[],
+  { path, oid, sizeBytes }: LfsFileOperation,
+  stored: ReadonlyMap<string, StoredContent>,
+): string {
+  const known = stored.get(oid)
+  if (known === undefined)
+    throw new HubError('BadRequest', `${printable(path)}: the LFS object ${oid} was not uploaded to this repository: upload it first`)
+  if (sizeBytes !== undefined && sizeBytes !== known.sizeBytes)
+    throw new HubError('BadRequest', `${printable(path)}: the LFS object ${oid} has ${known.sizeBytes} bytes, not ${sizeBytes}`)
+  const blob = newObject(ctx.primitives, 'blob', formatPointer({ oid, sizeBytes: known.sizeBytes }))
+  objects.push(blob)
+  return blob.oid
+}
+
+/** Adds a line to `.gitattributes` for each pointer that no pattern covers: git would take it for a text file. */
+async function trackLfs(
+  ctx: OpsContext,
+  repo: RepoRow,
+  base: CommitRecord,
+  plan: CommitPlan<BlobOid>,
+  edits: Map<string, TreeEdit>,
+  objects: NewObject[],
+): Promise<void> {
+  const pointers = [...plan.changes].flatMap(([path, put]) => (put?.kind === 'lfsFile' ? [path] : []))
+  if (pointers.length === 0) return
+  const change = plan.changes.get('.gitattributes')
+  // A commit that sets the file itself knows what it wants.
+  if (change?.kind === 'file') return
+  const text = change === null ? '' : ((await readTextFile(ctx, repo, base, '.gitattributes'))?.text ?? '')
+  const attributes = new Attributes([{ dir: '', text }])
+  const untracked = pointers.filter((path) => !attributes.isLfs(path))
+  if (untracked.length === 0) return
+  const lines = untracked.map((path) => `${trackingLine(path)}\n`).join('')
+  const bytes = new TextEncoder().encode(text + (text === '' || text.endsWith('\n') ? '' : '\n') + lines)
+  const blob = newObject(ctx.primitives, 'blob', bytes)
+  objects.push(blob)
+  edits.set('.gitattributes', { oid: blob.oid, mode: '100644' })
+}
+
+/** Whether the head is what this request makes of its parent, by the same author: the client repeats itself. */
+async function isRepeat(
+  ctx: OpsContext,
+  repo: RepoRow,
+  head: CommitRecord,
+  { plan, message, author }: { plan: CommitPlan<BlobOid>; message: string; author: { name: string } },
+): Promise<boolean> {
+  const [parentOid] = head.parents
+  const same = head.message.trimEnd() === message.trimEnd() && head.authorName === author.name
+  if (!same || parentOid === undefined || !parentOid.startsWith(plan.header.parentCommit ?? '')) return false
+  const parent = await readCommit(ctx, repo.id, parentOid)
+  return (await draftTree(ctx, repo, parent, plan)).rootOid === head.treeOid
+}

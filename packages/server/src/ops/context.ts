@@ -1,0 +1,42 @@
+/** What every operation works with. Built once in hub.ts. */
+import type { Primitives } from '@cairn/protocol/primitives'
+
+import type { GitStore } from '../git/git-store.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
+import type { Catalog } from '../store/catalog/catalog.ts'
+import type { XorbPool } from '../workers/xorb-pool.ts'
+import type { Caches } from './caches.ts'
+import type { KeyedQueue } from './keyed-queue.ts'
+import type { Signer } from './signer.ts'
+
+export interface OpsContext {
+  catalog: Catalog
+  blobs: BlobStore
+  git: GitStore
+  xorbs: XorbPool
+  primitives: Primitives
+  signer: Signer
+  caches: Caches
+  /** Serialises changes of one repository's refs. */
+  repoQueue: KeyedQueue
+  /** Objects above `basicMaxBytes` are uploaded in parts, where the client can. */
+  lfs: { basicMaxBytes: number; partBytes: number }
+  /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */
+  dedupDomain: 'owner' | 'instance'
+  /** Milliseconds since the epoch. */
+  clock: () => number
+  random: (sizeBytes: number) => Uint8Array
+  log: Log
+}
+
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** 24 hex digits, as the Hub's object ids. */
+export function newId(ctx: Pick<OpsContext, 'random'>): string {
+  return Buffer.from(ctx.random(12)).toString('hex')
+}

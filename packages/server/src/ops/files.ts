@@ -1,0 +1,165 @@
+/** What a repository holds at a revision: listings, single entries, and the bytes behind a path. */
+import { HubError } from '@cairn/protocol/errors'
+import type { TreeEntry } from '@cairn/protocol/git/objects'
+
+import type { CommitRecord } from '../git/git-store.ts'
+import { TREE_EXPAND_PAGE_ENTRIES_MAX, TREE_PAGE_ENTRIES_MAX } from '../limits.ts'
+import type { RepoRow } from '../store/catalog/catalog.ts'
+import { repoFor, type Principal, type RepoLocator } from './access.ts'
+import type { BlobFacts } from './caches.ts'
+import { openGitBlob, openStored, type Content } from './content.ts'
+import type { OpsContext } from './context.ts'
+import { openCursor, sealCursor } from './cursors.ts'
+import { resolveRevision, splitRevisionPath } from './revisions.ts'
+import { blobFacts, entryAt, entryNotFound, isFile, isFolder, walk, walkPosition, type PathEntry } from './trees.ts'
+
+/** An entry of a listing with everything that the wire may say about it. */
+export interface ListedEntry {
+  type: 'file' | 'directory'
+  path: string
+  oid: string
+  /** Of the real content, also behind a pointer; 0 for folders. */
+  sizeBytes: number
+  lfs: { oid: string; sizeBytes: number; pointerSizeBytes: number } | null
+  xetHash: string | null
+  lastCommit: CommitRecord | null
+}
+
+/** A file to be downloaded. */
+export interface ResolvedFile {
+  repo: RepoRow
+  commit: CommitRecord
+  path: string
+  /** Of the git blob: the pointer, for LFS and Xet files. */
+  blobOid: string
+  facts: BlobFacts
+  /** String form of the Xet file id, when the content lies in xorbs. */
+  xetHash: string | null
+  content: Content
+}
+
+/** `segments`: the still encoded rest of the address behind `/tree/`. */
+export async function listTree(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  segments: readonly string[],
+  options: { recursive: boolean; expand: boolean; cursor: string | null; limit: number | null },
+): Promise<{ entries: ListedEntry[]; commit: CommitRecord; nextCursor: string | null }> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  const { revision, path } = await splitRevisionPath(ctx, repo, segments)
+  const { commit } = await resolveRevision(ctx, repo, revision)
+  const folder = await entryAt(ctx, repo.id, commit, path)
+  // A file's path is EntryNotFound too: HfFileSystem falls back to the parent folder on it.
+  if (folder === null || !isFolder(folder)) throw entryNotFound(path, commit)
+
+  const listing = `tree/${repo.id}/${commit.oid}/${path}/${options.recursive ? 'r' : ''}`
+  const after = openCursor(ctx.signer, listing, options.cursor)
+  const pageMax = options.expand ? TREE_EXPAND_PAGE_ENTRIES_MAX : TREE_PAGE_ENTRIES_MAX
+  const page = Math.min(options.limit ?? pageMax, pageMax)
+  const found: PathEntry[] = []
+  let nextCursor: string | null = null
+  for await (const item of walk(ctx, repo.id, folder.oid, {
+    prefix: path,
+    recursive: options.recursive,
+    after: after === null ? null : String(after),
+  })) {
+    const last = found.at(-1)
+    if (found.length === page && last !== undefined) {
+      nextCursor = sealCursor(ctx.signer, listing, walkPosition(last))
+      break
+    }
+    found.push(item)
+  }
+  return { entries: await describe(ctx, repo, commit, found, options.expand), commit, nextCursor }
+}
+
+/** Entries for those of the paths that exist; the others are left out. */
+export async function pathsInfo(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  segments: readonly string[],
+  paths: readonly string[],
+  expand: boolean,
+): Promise<ListedEntry[]> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  const revision = segments.map((s) => decodeURIComponent(s)).join('/')
+  const { commit } = await resolveRevision(ctx, repo, revision)
+  const found: PathEntry[] = []
+  for (const path of new Set(paths.map((p) => p.replace(/^\/+|\/+$/g, '')))) {
+    const entry = await entryAt(ctx, repo.id, commit, path)
+    if (entry !== null && (isFile(entry) || isFolder(entry))) found.push({ path, entry })
+  }
+  return describe(ctx, repo, commit, found, expand)
+}
+
+export async function resolveFile(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  segments: readonly string[],
+  /** `raw`: the git blob itself, the pointer text of an LFS file. */
+  form: 'content' | 'raw',
+): Promise<ResolvedFile> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  const { revision, path } = await splitRevisionPath(ctx, repo, segments)
+  const { commit } = await resolveRevision(ctx, repo, revision)
+  const entry = await entryAt(ctx, repo.id, commit, path)
+  if (entry === null || !isFile(entry)) throw entryNotFound(path, commit)
+  const facts = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid) ?? missing(entry)
+  const base = { repo, commit, path, blobOid: entry.oid, facts }
+  if (facts.lfs === null || form === 'raw')
+    return { ...base, xetHash: null, content: openGitBlob(ctx, repo.id, entry.oid, facts.sizeBytes) }
+
+  const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [facts.lfs.oid])).get(facts.lfs.oid)
+  if (stored === undefined)
+    throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, { commit: commit.oid })
+  if (stored.kind === 'xet' && stored.sha256State === 'mismatch')
+    throw new HubError('RepoDisabled', `The content of ${path} does not match its sha256 and was quarantined`)
+  return { ...base, xetHash: stored.kind === 'xet' ? stored.xetHash : null, content: await openStored(ctx, repo, stored) }
+}
+
+async function describe(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, found: readonly PathEntry[], expand: boolean): Promise<ListedEntry[]> {
+  const facts = await blobFacts(ctx, repo.id, found.filter(({ entry }) => isFile(entry)).map(({ entry }) => entry.oid))
+  const pointers = [...facts.values()].flatMap((f) => (f.lfs === null ? [] : [f.lfs.oid]))
+  const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
+  const last = expand ? await lastCommits(ctx, repo, commit, found.map(({ path }) => path)) : null
+  return found.map(({ path, entry }) => {
+    const lastCommit = last?.get(path) ?? null
+    if (isFolder(entry))
+      return { type: 'directory', path, oid: entry.oid, sizeBytes: 0, lfs: null, xetHash: null, lastCommit }
+    const { sizeBytes, lfs } = facts.get(entry.oid) ?? missing(entry)
+    const content = lfs === null ? undefined : stored.get(lfs.oid)
+    return {
+      type: 'file',
+      path,
+      oid: entry.oid,
+      sizeBytes: lfs?.sizeBytes ?? sizeBytes,
+      lfs: lfs === null ? null : { ...lfs, pointerSizeBytes: sizeBytes },
+      xetHash: content?.kind === 'xet' && content.sha256State !== 'mismatch' ? content.xetHash : null,
+      lastCommit,
+    }
+  })
+}
+
+async function lastCommits(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, paths: readonly string[]): Promise<Map<string, CommitRecord>> {
+  const key = (path: string) => `${repo.id}/${commit.oid}/${path}`
+  const result = new Map<string, CommitRecord>()
+  const unknown: string[] = []
+  for (const path of paths) {
+    const known = ctx.caches.lastCommits.get(key(path))
+    if (known === undefined) unknown.push(path)
+    else result.set(path, known)
+  }
+  if (unknown.length === 0) return result
+  for (const [path, record] of await ctx.git.lastCommits(repo.id, commit.oid, unknown)) {
+    ctx.caches.lastCommits.set(key(path), record)
+    result.set(path, record)
+  }
+  return result
+}
+
+function missing(entry: TreeEntry): never {
+  throw new HubError('Internal', `The blob ${entry.oid} is missing`)
+}

@@ -1,0 +1,196 @@
+/**
+ * LFS objects of a repository: where to put them, where to get them, and their arrival. hub-api.md §8.
+ *
+ * Clients send no credentials to the addresses of a batch (huggingface_hub `lfs.py`, 0.19.4 to 2.4.0), so these are
+ * signed. A sha256 alone opens nothing: whoever uploads an object that another repository already has sends the bytes
+ * all the same, and only then is the object linked to their repository.
+ */
+import { HubError } from '@cairn/protocol/errors'
+import type { LfsBatchObject, LfsBatchRequest } from '@cairn/protocol/lfs/batch'
+
+import { LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
+import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
+import type { RepoRow } from '../store/catalog/catalog.ts'
+import { lfsKey } from '../store/keys.ts'
+import { repoFor, type Principal, type RepoLocator } from './access.ts'
+import { openStored, type Content } from './content.ts'
+import type { OpsContext } from './context.ts'
+
+/** What a signed address is good for. */
+export type LfsAddress =
+  | { use: 'get' | 'put'; oid: string; sizeBytes: number }
+  | { use: 'part'; oid: string; sizeBytes: number; uploadId: string; partNumber: number }
+  | { use: 'complete'; oid: string; sizeBytes: number; uploadId: string }
+
+/** The query of a signed address. */
+export interface SignedQuery {
+  size: string
+  expires: string
+  signature: string
+}
+
+export type LfsPlan =
+  | { oid: string; sizeBytes: number; state: 'present' }
+  | { oid: string; sizeBytes: number; state: 'download' | 'basic' | 'xet' }
+  | { oid: string; sizeBytes: number; state: 'multipart'; uploadId: string; partBytes: number; partCount: number }
+  | { oid: string; sizeBytes: number; state: 'error'; code: number; message: string }
+
+export type LfsTransfer = 'basic' | 'multipart' | 'xet'
+
+/** Decides object by object. The transfer holds for the whole answer. */
+export async function planBatch(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  request: LfsBatchRequest,
+): Promise<{ repo: RepoRow; transfer: LfsTransfer; objects: LfsPlan[] }> {
+  const repo = await repoFor(ctx, principal, locator, request.operation === 'download' ? 'read' : 'write')
+  const sound = request.objects.filter((object) => object.error === undefined)
+  const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, sound.map(({ oid }) => oid))
+  const offered = request.transfers
+  const xet = request.operation === 'upload' && offered.includes('xet')
+  const multipart = !xet && request.operation === 'upload' && offered.includes('multipart')
+  const objects = request.objects.map((object) => plan(ctx, repo, request.operation, object, stored, { xet, multipart }))
+  const transfer = xet ? 'xet' : objects.some(({ state }) => state === 'multipart') ? 'multipart' : 'basic'
+  return { repo, transfer, objects }
+}
+
+function plan(
+  ctx: OpsContext,
+  repo: RepoRow,
+  operation: LfsBatchRequest['operation'],
+  { oid, sizeBytes, error }: LfsBatchObject,
+  stored: ReadonlyMap<string, { sizeBytes: number }>,
+  ways: { xet: boolean; multipart: boolean },
+): LfsPlan {
+  const failed = (code: number, message: string): LfsPlan => ({ oid, sizeBytes, state: 'error', code, message })
+  if (error !== undefined) return failed(error.code, error.message)
+  const known = stored.get(oid)
+  if (operation === 'download') {
+    if (known === undefined) return failed(404, 'Object does not exist')
+    return known.sizeBytes === sizeBytes ? { oid, sizeBytes, state: 'download' } : failed(422, 'The object has another size')
+  }
+  if (known !== undefined)
+    return known.sizeBytes === sizeBytes ? { oid, sizeBytes, state: 'present' } : failed(422, 'The object has another size')
+  if (ways.xet) return { oid, sizeBytes, state: 'xet' }
+  const { basicMaxBytes, partBytes } = ctx.lfs
+  if (!ways.multipart || sizeBytes <= basicMaxBytes) return { oid, sizeBytes, state: 'basic' }
+  const size = Math.max(partBytes, Math.ceil(sizeBytes / LFS_PARTS_MAX))
+  return {
+    oid,
+    sizeBytes,
+    state: 'multipart',
+    // The same for every attempt at this object, so that one that broke off keeps its parts.
+    uploadId: `${repo.id.slice(0, 24)}-${oid.slice(0, 32)}`,
+    partBytes: size,
+    partCount: Math.ceil(sizeBytes / size),
+  }
+}
+
+/** Query parameters that make an address of this repository usable without a credential for a day. */
+export function signAddress(ctx: OpsContext, repo: RepoRow, address: LfsAddress): SignedQuery {
+  const expires = Math.floor(ctx.clock() / 1000) + LFS_URL_TTL_S
+  return {
+    size: String(address.sizeBytes),
+    expires: String(expires),
+    signature: ctx.signer.sign('lfs-url', signedText(repo, address, expires)),
+  }
+}
+
+/** The repository of a signed address. Forbidden when the signature does not fit or is too old. */
+export async function openAddress(
+  ctx: OpsContext,
+  locator: RepoLocator,
+  address: LfsAddress,
+  query: Pick<SignedQuery, 'expires' | 'signature'>,
+): Promise<RepoRow> {
+  const { registry, type, namespace, name } = locator
+  const repo = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, name)
+  const expires = Number(query.expires)
+  // A missing repository is told apart from a bad signature by nothing.
+  const valid = repo !== null && ctx.signer.verify('lfs-url', signedText(repo, address, expires), query.signature)
+  if (!valid || !(expires * 1000 > ctx.clock()))
+    throw new HubError('Forbidden', 'This address is not signed by this hub, or no longer valid: ask for a new one')
+  return repo
+}
+
+function signedText(repo: RepoRow, address: LfsAddress, expires: number): string {
+  const part = address.use === 'part' ? address.partNumber : 0
+  const uploadId = 'uploadId' in address ? address.uploadId : ''
+  return [address.use, repo.id, address.oid, address.sizeBytes, uploadId, part, expires].join('\n')
+}
+
+/** Takes an object's bytes and makes it one of the repository's. */
+export async function receiveObject(
+  ctx: OpsContext,
+  repo: RepoRow,
+  object: { oid: string; sizeBytes: number },
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await using staged = await ctx.blobs.stage()
+  for await (const chunk of bytes) await staged.append(chunk)
+  await keep(ctx, repo, object, staged)
+}
+
+export async function receivePart(
+  ctx: OpsContext,
+  address: Extract<LfsAddress, { use: 'part' }>,
+  bytes: AsyncIterable<Uint8Array>,
+  sizeBytesMax: number,
+): Promise<{ etag: string }> {
+  return ctx.blobs.parts.put(address.uploadId, address.partNumber, bytes, sizeBytesMax)
+}
+
+/** Joins the parts. They are dropped only when the whole has the promised sha256. */
+export async function completeParts(
+  ctx: OpsContext,
+  repo: RepoRow,
+  address: Extract<LfsAddress, { use: 'complete' }>,
+  parts: readonly { partNumber: number; etag: string }[],
+): Promise<void> {
+  const present = new Map((await ctx.blobs.parts.list(address.uploadId)).map((part) => [part.partNumber, part]))
+  const ordered = parts.map(({ partNumber, etag }) => ({ partNumber, etag: etag.replace(/^W\/|"/g, '') }))
+  ordered.sort((a, b) => a.partNumber - b.partNumber)
+  let total = 0
+  for (const [index, part] of ordered.entries()) {
+    const found = present.get(part.partNumber)
+    if (part.partNumber !== index + 1 || found === undefined || found.etag !== part.etag)
+      throw new HubError('Invalid', `Part ${part.partNumber} was not uploaded, or has another ETag`)
+    total += found.sizeBytes
+  }
+  if (total !== address.sizeBytes) throw new HubError('Invalid', `The parts have ${total} bytes, the object ${address.sizeBytes}`)
+  await using staged = await ctx.blobs.parts.assemble(address.uploadId, ordered)
+  await keep(ctx, repo, address, staged)
+  await ctx.blobs.parts.drop(address.uploadId)
+}
+
+async function keep(ctx: OpsContext, repo: RepoRow, { oid, sizeBytes }: { oid: string; sizeBytes: number }, staged: Staged): Promise<void> {
+  try {
+    await staged.commit(lfsKey(repo.domainId, oid), { sizeBytes, sha256: oid })
+  } catch (error) {
+    if (!(error instanceof BlobMismatchError)) throw error
+    throw new HubError(
+      'Invalid',
+      `The upload has ${error.actual.sizeBytes} bytes and sha256 ${error.actual.sha256}, not what its address is for`,
+      { cause: error },
+    )
+  }
+  await ctx.catalog.tx(async (rows) => {
+    await rows.blobs.insertLfs({ domainId: repo.domainId, oid, sizeBytes, createdAt: ctx.clock() })
+    await rows.blobs.linkLfs(repo.id, oid)
+  })
+}
+
+/** Throws EntryNotFound unless the repository has the object in that size. */
+export async function verifyObject(ctx: OpsContext, principal: Principal, locator: RepoLocator, object: { oid: string; size: number }): Promise<void> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [object.oid])).get(object.oid)
+  if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')
+  if (stored.sizeBytes !== object.size) throw new HubError('Invalid', 'The object has another size')
+}
+
+export async function openObject(ctx: OpsContext, repo: RepoRow, oid: string): Promise<Content> {
+  const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [oid])).get(oid)
+  if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')
+  return openStored(ctx, repo, stored)
+}

@@ -1,0 +1,131 @@
+/** Reading what a commit holds: folders, entries, LFS pointers, listings. Immutable data, cached by oid. */
+import { HubError } from '@cairn/protocol/errors'
+import { parseTree, type TreeEntry } from '@cairn/protocol/git/objects'
+import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
+import { parsePointer } from '@cairn/protocol/lfs/pointer'
+
+import type { CommitRecord } from '../git/git-store.ts'
+import { GIT_BLOB_MAX_BYTES, METADATA_FILE_MAX_BYTES, TREE_WALK_ENTRIES_MAX } from '../limits.ts'
+import type { RepoRow } from '../store/catalog/catalog.ts'
+import type { BlobFacts } from './caches.ts'
+import type { OpsContext } from './context.ts'
+
+/** One file or folder with its path from the root. */
+export interface PathEntry {
+  path: string
+  entry: TreeEntry
+}
+
+export async function readTree(ctx: OpsContext, repoId: string, treeOid: string): Promise<TreeEntry[]> {
+  const key = `${repoId}/${treeOid}`
+  const cached = ctx.caches.trees.get(key)
+  if (cached !== undefined) return cached
+  const { type, bytes } = await ctx.git.read(repoId, treeOid)
+  if (type !== 'tree') throw new HubError('Internal', `${treeOid} is a ${type}, not a tree`)
+  const entries = parseTree(bytes)
+  ctx.caches.trees.set(key, entries)
+  return entries
+}
+
+/** The entry at a path, or null. The empty path is the root folder. */
+export async function entryAt(ctx: OpsContext, repoId: string, commit: CommitRecord, path: string): Promise<TreeEntry | null> {
+  let entry: TreeEntry = { mode: '40000', name: '', oid: commit.treeOid }
+  if (path === '') return entry
+  for (const name of path.split('/')) {
+    if (!isFolder(entry)) return null
+    const next = (await readTree(ctx, repoId, entry.oid)).find((e) => e.name === name)
+    if (next === undefined) return null
+    entry = next
+  }
+  return entry
+}
+
+export function entryNotFound(path: string, commit: CommitRecord): HubError {
+  return new HubError('EntryNotFound', `Entry not found: ${path}`.slice(0, 1000), { commit: commit.oid })
+}
+
+export function isFolder(entry: TreeEntry): boolean {
+  return entry.mode === '40000'
+}
+
+/** Submodules have no content here; they are left out of listings. */
+export function isFile(entry: TreeEntry): boolean {
+  return entry.mode !== '40000' && entry.mode !== '160000'
+}
+
+/**
+ * Walks a folder in git's order, each folder before what it holds, and yields what comes after the position `after`.
+ * A position is an entry's path, with a slash behind it for a folder: as byte strings these sort exactly as the walk
+ * goes. Bounded by `TREE_WALK_ENTRIES_MAX`.
+ */
+export async function* walk(
+  ctx: OpsContext,
+  repoId: string,
+  treeOid: string,
+  options: { prefix: string; recursive: boolean; after?: string | null },
+): AsyncGenerator<PathEntry> {
+  const after = options.after ?? null
+  const afterBytes = Buffer.from(after ?? '')
+  let seen = 0
+  async function* folder(oid: string, prefix: string): AsyncGenerator<PathEntry> {
+    for (const entry of await readTree(ctx, repoId, oid)) {
+      seen += 1
+      if (seen > TREE_WALK_ENTRIES_MAX) throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
+      const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
+      const position = walkPosition({ path, entry })
+      const due = after === null || Buffer.compare(Buffer.from(position), afterBytes) > 0
+      if (due && (isFolder(entry) || isFile(entry))) yield { path, entry }
+      if (isFolder(entry) && options.recursive && (due || after?.startsWith(position))) yield* folder(entry.oid, path)
+    }
+  }
+  yield* folder(treeOid, options.prefix)
+}
+
+export function walkPosition({ path, entry }: PathEntry): string {
+  return isFolder(entry) ? `${path}/` : path
+}
+
+/** Size and pointer of blobs, read in one go and remembered. */
+export async function blobFacts(ctx: OpsContext, repoId: string, oids: readonly string[]): Promise<Map<string, BlobFacts>> {
+  const facts = new Map<string, BlobFacts>()
+  await Promise.all(
+    [...new Set(oids)].map(async (oid) => {
+      const key = `${repoId}/${oid}`
+      let known = ctx.caches.blobs.get(key)
+      if (known === undefined) {
+        known = await readFacts(ctx, repoId, oid)
+        ctx.caches.blobs.set(key, known)
+      }
+      facts.set(oid, known)
+    }),
+  )
+  return facts
+}
+
+async function readFacts(ctx: OpsContext, repoId: string, oid: string): Promise<BlobFacts> {
+  const stat = await ctx.git.stat(repoId, oid)
+  if (stat === null) throw new HubError('Internal', `The blob ${oid} is missing`)
+  if (stat.sizeBytes > LFS_POINTER_MAX_BYTES) return { sizeBytes: stat.sizeBytes, lfs: null }
+  const { bytes } = await ctx.git.read(repoId, oid, LFS_POINTER_MAX_BYTES)
+  const pointer = parsePointer(bytes)
+  return { sizeBytes: stat.sizeBytes, lfs: pointer === null ? null : { oid: pointer.oid, sizeBytes: pointer.sizeBytes } }
+}
+
+/** A small text file of a commit, or null when it is missing, a folder, too large or not UTF-8. */
+export async function readTextFile(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, path: string): Promise<{ oid: string; text: string } | null> {
+  const entry = await entryAt(ctx, repo.id, commit, path)
+  if (entry === null || !isFile(entry)) return null
+  const stat = await ctx.git.stat(repo.id, entry.oid)
+  if (stat === null || stat.sizeBytes > METADATA_FILE_MAX_BYTES) return null
+  const { bytes } = await ctx.git.read(repo.id, entry.oid, METADATA_FILE_MAX_BYTES)
+  try {
+    return { oid: entry.oid, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+  } catch {
+    // Not text: there is no card, no attributes and no ignore rules to be read in it.
+    return null
+  }
+}
+
+export async function readBlob(ctx: OpsContext, repoId: string, oid: string): Promise<Uint8Array> {
+  return (await ctx.git.read(repoId, oid, GIT_BLOB_MAX_BYTES)).bytes
+}

@@ -1,0 +1,41 @@
+/** «Do you know this chunk?»: answered from the repository's own domain, under a key (xet.md §8). */
+import { HubError } from '@cairn/protocol/errors'
+import { decodeChunkTable } from '@cairn/protocol/xet/chunk-table'
+import { formatDedupReply } from '@cairn/protocol/xet/dedup-reply'
+import type { XetHash } from '@cairn/protocol/xet/hash'
+
+import { DEDUP_EPOCH_MS, DEDUP_REPLY_XORBS_MAX } from '../../limits.ts'
+import type { RepoRow } from '../../store/catalog/catalog.ts'
+import { newId, type OpsContext } from '../context.ts'
+import { hashOf } from './upload.ts'
+
+/** A shard that lists all xorbs of the upload which the chunk came from. NotFound when the chunk is not known. */
+export async function findChunk(ctx: OpsContext, repo: RepoRow, hashText: string): Promise<Uint8Array> {
+  const shard = await ctx.catalog.rows.xet.findShardByChunk(repo.domainId, hashOf(hashText))
+  if (shard === null) throw new HubError('NotFound', 'This chunk is not known')
+  const hashes = shard.xorbHashes.slice(0, DEDUP_REPLY_XORBS_MAX)
+  const rows = await ctx.catalog.rows.xet.getXorbs(repo.domainId, hashes)
+  const xorbs = hashes.flatMap((hash) => {
+    const row = rows.get(hash)
+    return row === undefined ? [] : [{ hash: hash as XetHash, chunks: decodeChunkTable(row.chunks) }]
+  })
+  const epoch = await epochNow(ctx)
+  return formatDedupReply(ctx.primitives, xorbs, {
+    key: epoch.key,
+    createdAtSeconds: Math.floor((epoch.endsAt - DEDUP_EPOCH_MS) / 1000),
+    expiresAtSeconds: Math.floor(epoch.endsAt / 1000),
+  })
+}
+
+async function epochNow(ctx: OpsContext): Promise<{ key: Uint8Array; endsAt: number }> {
+  const now = ctx.clock()
+  const current = await ctx.catalog.rows.xet.currentEpoch(now)
+  if (current !== null) return current
+  return ctx.catalog.tx(async (rows) => {
+    const made = await rows.xet.currentEpoch(now)
+    if (made !== null) return made
+    const epoch = { id: newId(ctx), key: ctx.random(32), endsAt: now + DEDUP_EPOCH_MS }
+    await rows.xet.insertEpoch(epoch)
+    return epoch
+  })
+}

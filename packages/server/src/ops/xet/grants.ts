@@ -1,0 +1,65 @@
+/**
+ * CAS tokens: what the hub hands out for one repository and the CAS routes accept. A token holds no right of its own;
+ * each use asks again what its owner may do now, so that a revoked token or a deleted repository ends it.
+ */
+import { HubError } from '@cairn/protocol/errors'
+import { z } from 'zod'
+
+import { CAS_TOKEN_GRACE_S, CAS_TOKEN_TTL_S } from '../../limits.ts'
+import type { RepoRow } from '../../store/catalog/catalog.ts'
+import { repoActions, repoFor, type Principal, type RepoLocator } from '../access.ts'
+import { principalOf } from '../authenticate.ts'
+import type { OpsContext } from '../context.ts'
+
+export type CasScope = 'read' | 'write'
+
+/** r: repository id, s: scope, t: id of the access token (null: anonymous), o: made by the operator, e: unix seconds. */
+const Sealed = z.object({
+  r: z.string(),
+  s: z.enum(['read', 'write']),
+  t: z.string().nullable(),
+  o: z.boolean(),
+  e: z.number(),
+})
+
+/** `exp` in unix seconds, as clients judge it by their own clock. */
+export async function grantCas(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  scope: CasScope,
+): Promise<{ accessToken: string; exp: number }> {
+  const repo = await repoFor(ctx, principal, locator, scope)
+  const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
+  const sealed: z.infer<typeof Sealed> = {
+    r: repo.id,
+    s: scope,
+    t: principal.kind === 'user' ? principal.tokenId : null,
+    o: principal.kind === 'operator',
+    e: exp,
+  }
+  return { accessToken: ctx.signer.seal('cas-token', sealed), exp }
+}
+
+/** The repository that a CAS token opens. 401 for a bad or expired one, 403 for one without the right. */
+export async function openGrant(ctx: OpsContext, token: string | null, scope: CasScope): Promise<RepoRow> {
+  const sealed = Sealed.safeParse(token === null ? null : ctx.signer.unseal('cas-token', token))
+  if (!sealed.success || (sealed.data.e + CAS_TOKEN_GRACE_S) * 1000 < ctx.clock())
+    throw new HubError('InvalidCredentials', 'The CAS token is missing, not valid or expired')
+  const grant = sealed.data
+  if (scope === 'write' && grant.s !== 'write') throw new HubError('Forbidden', 'This CAS token may only read')
+  const repo = await ctx.catalog.rows.repos.get(grant.r)
+  const principal = await principalBehind(ctx, grant)
+  const actions = principal === null ? null : await repoActions(ctx, principal, repo)
+  if (repo === null || repo.deletedAt !== null || !actions?.has(scope))
+    throw new HubError('Forbidden', 'This CAS token is no longer good for its repository')
+  return repo
+}
+
+async function principalBehind(ctx: OpsContext, grant: z.infer<typeof Sealed>): Promise<Principal | null> {
+  if (grant.o) return { kind: 'operator' }
+  if (grant.t === null) return { kind: 'anonymous' }
+  const found = await ctx.catalog.rows.tokens.get(grant.t)
+  const expired = found?.token.expiresAt !== null && (found?.token.expiresAt ?? 0) <= ctx.clock()
+  return found === null || expired ? null : principalOf(found.token, found.account)
+}
