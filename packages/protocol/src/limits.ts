@@ -27,9 +27,21 @@ export const REGULAR_FILE_MAX_BYTES = 10 * MIB
 export const COMMIT_SUMMARY_MAX_BYTES = 8 * KIB
 export const COMMIT_DESCRIPTION_MAX_BYTES = 256 * KIB
 
+/** Text of one `.gitattributes` or `.gitignore`; what lies beyond it is refused, not ignored. */
+export const GIT_PATTERNS_MAX_BYTES = MIB
+/** Lines with a pattern in one such file; the Hub's habit of one line a large file makes them long. */
+export const GIT_PATTERNS_MAX = 20_000
+/** git's own ATTR_MAX_LINE_LENGTH: a longer line of `.gitattributes` has no effect. */
+export const GIT_ATTRIBUTES_LINE_MAX_BYTES = 2048
+/** Steps of pattern matching for one path, some forty milliseconds; only files made to be slow need more. */
+export const GIT_MATCH_STEPS_MAX = 500_000
+
 /** git-lfs docs/spec.md: a pointer file is smaller than this. */
 export const LFS_POINTER_MAX_BYTES = 1024
 export const LFS_BATCH_OBJECTS_MAX = 1000
+/** Transfer adapters that a batch request may name; clients name three. */
+export const LFS_BATCH_TRANSFERS_MAX = 16
+export const LFS_TRANSFER_NAME_LENGTH_MAX = 64
 /** One LFS object. */
 export const LFS_OBJECT_MAX_BYTES = 5 * 1024 * 1024 * MIB
 
@@ -45,3 +57,21 @@ export const XET_SHARD_MAX_BYTES = 64 * MIB + 4 * KIB
 
 /** Front matter of a card. */
 export const CARD_YAML_MAX_BYTES = 256 * KIB
+/** Nesting of front matter; `model-index` needs eight. */
+export const CARD_YAML_DEPTH_MAX = 32
+/** Scalars, lists and mappings of front matter, aliases expanded. */
+export const CARD_YAML_NODES_MAX = 50_000
+export const CARD_YAML_ALIASES_MAX = 100
+/** Problems, errors or warnings reported about one card. */
+export const CARD_MESSAGES_MAX = 50
+/** Tags computed for one repository, and the characters of one. */
+export const CARD_TAGS_MAX = 1000
+export const CARD_TAG_LENGTH_MAX = 256
+/** Characters of a card that are searched for arXiv addresses. */
+export const CARD_TEXT_SCAN_MAX = MIB
+
+/** Values of one repeated query parameter, and the characters of each. */
+export const QUERY_LIST_MAX = 1000
+export const QUERY_VALUE_LENGTH_MAX = 4096
+/** A `Range` header with one range of two 64-bit numbers needs 50 characters. */
+export const RANGE_HEADER_LENGTH_MAX = 128
