@@ -27,10 +27,11 @@ export function prepared<P extends object, R>(
   let compiled: CompiledQuery<R> | undefined
   return (values) => {
     compiled ??= build(new Proxy({}, { get: (_, name) => new Slot(String(name)) }) as Slots<P>).compile()
+    const { query, queryId, sql } = compiled
     const parameters = compiled.parameters.map((value) =>
       value instanceof Slot ? values[value.name as keyof P] : value,
     )
-    return db.executeQuery({ ...compiled, parameters })
+    return db.executeQuery({ query, queryId, sql, parameters })
   }
 }
 
