@@ -161,6 +161,7 @@ export type HubEvent =
 export interface OutboxRow {
   id: number
   event: HubEvent
+  /** How often it was claimed, this time included. */
   attempts: number
 }
 
@@ -200,13 +201,19 @@ export interface RegistryRows {
 
 export interface RepoRows {
   insert(row: RepoRow): Promise<void>
-  update(id: string, change: Partial<Pick<RepoRow, 'private' | 'lastModified' | 'refsDirty' | 'disabled' | 'sdk'>>): Promise<void>
+  update(
+    id: string,
+    change: Partial<Pick<RepoRow, 'private' | 'lastModified' | 'refsDirty' | 'disabled' | 'sdk'>>,
+  ): Promise<void>
+  /** Deleted ones are found until they are purged. */
   get(id: string): Promise<RepoRow | null>
   /** Without regard to case; deleted ones are not found. */
   getByName(registryId: string, type: RepoType, namespace: string, name: string): Promise<RepoRow | null>
+  /** By name; deleted ones are left out. */
   listByOwner(ownerId: string): Promise<RepoRow[]>
+  /** By id, strictly after `after`; deleted ones are left out. */
   list(registryId: string, after: string | null, limit: number): Promise<RepoRow[]>
-  /** Ids of those whose projection may lag. */
+  /** Ids of those whose projection may lag; deleted ones are left out. */
   listDirty(): Promise<string[]>
   listDeleted(): Promise<string[]>
   markDeleted(id: string, at: number): Promise<void>
@@ -225,14 +232,17 @@ export interface RefRows {
 }
 
 export interface RetainedCommitRows {
+  /** Idempotent. */
   insert(row: { repoId: string; oid: string; reason: string; createdAt: number }): Promise<void>
+  /** Oldest first. */
   list(repoId: string): Promise<{ oid: string; reason: string }[]>
 }
 
 export interface BlobRows {
+  /** Idempotent: the first row stays. */
   insertLfs(row: LfsObjectRow): Promise<void>
   getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
-  /** Gives a repository the right to an LFS object of its domain. Idempotent. */
+  /** Gives a repository the right to an LFS object of its domain, which must be there. Idempotent. */
   linkLfs(repoId: string, oid: string): Promise<void>
   /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
@@ -242,7 +252,10 @@ export interface XetRows {
   /** False when the xorb was there already; then only `touchedAt` changes. */
   insertXorb(row: XorbRow): Promise<boolean>
   getXorbs(domainId: string, hashes: readonly string[]): Promise<Map<string, XorbRow>>
-  /** Registers a file and the xorbs it uses, and links it to the repository. False when it was known there. */
+  /**
+   * Registers a file and the xorbs it uses, which must be stored, and links it to the repository. False when the
+   * repository had it already. A sha256 claimed now counts when none was claimed before or the earlier claim proved wrong.
+   */
   insertFile(repoId: string, row: XetFileRow, xorbHashes: readonly string[]): Promise<boolean>
   /** Null when the repository may not see it. */
   getFile(repoId: string, hash: string): Promise<XetFileRow | null>
@@ -257,17 +270,17 @@ export interface XetRows {
 
 export interface AuditRows {
   insert(row: AuditRow): Promise<void>
-  /** Newest first. */
-  list(filter: { repoId?: string; before?: number; limit: number }): Promise<AuditRow[]>
+  /** Newest first; `before` is the last row of the page before, so that rows of one millisecond are not lost. */
+  list(filter: { repoId?: string; before?: Pick<AuditRow, 'at' | 'id'>; limit: number }): Promise<AuditRow[]>
 }
 
 export interface OutboxRows {
   /** Claims up to `limit` due events until `leaseUntil`; an event whose lease ended can be claimed again. */
   claim(now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
   done(id: number): Promise<void>
-  /** Puts an event back, due at `retryAt`. */
+  /** Puts an event back, due at `retryAt`. The reason is cut to a sensible length. */
   fail(id: number, retryAt: number, reason: string): Promise<void>
-  /** Events not done. */
+  /** Events not done, those included that could not be read and were set aside. */
   count(): Promise<number>
 }
 
@@ -285,11 +298,12 @@ export interface CatalogRows {
 }
 
 export interface Catalog extends AsyncDisposable {
-  /** Reads outside any transaction. */
+  /** Reads outside any transaction; what was committed before the call. Writing through them fails. */
   readonly rows: CatalogRows
   /**
    * Runs `work` on the single writer, first come first served. Inside, await nothing but rows: the writer is held.
-   * Never use `catalog.rows` inside. Events passed to `emit` are in the outbox exactly when the transaction commits.
+   * Never use `catalog.rows` inside; a nested `tx` and rows used after the end are refused. When a call of rows failed
+   * the transaction can no longer commit, even if `work` caught the error. Events passed to `emit` are in the outbox exactly when the transaction commits.
    */
   tx<T>(work: (rows: CatalogRows, emit: (event: HubEvent) => void) => Promise<T>): Promise<T>
 }
@@ -304,5 +318,18 @@ export class SchemaVersionError extends Error {
     this.name = 'SchemaVersionError'
     this.found = found
     this.expected = expected
+  }
+}
+
+export type UniqueName = 'account name' | 'repo name' | 'registry' | 'token'
+
+/** Something of that name is there already. The transaction in which it happened can no longer commit. */
+export class UniqueViolationError extends Error {
+  readonly what: UniqueName
+
+  constructor(what: UniqueName, options?: ErrorOptions) {
+    super(`This ${what} is taken`, options)
+    this.name = 'UniqueViolationError'
+    this.what = what
   }
 }

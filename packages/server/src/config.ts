@@ -1,0 +1,171 @@
+/**
+ * What an operator may choose, read once at the start: the only reader of process.env. Flags win over `CAIRN_*`
+ * variables; an empty variable counts as absent. A bad value is one line that names where it came from.
+ */
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+
+import { printable } from '@cairn/protocol/repo-id'
+
+import { tokenProblem } from './ops/token-string.ts'
+
+export interface Config {
+  dataDir: string
+  host: string
+  /** 0: the system picks one. */
+  port: number
+  /** Fixed external base without a trailing slash, perhaps with a path prefix; null: taken from each request. */
+  publicUrl: string | null
+  bootstrapFile: string | null
+  adminToken: string | null
+  /** CIDR ranges whose `X-Forwarded-*` headers are believed. */
+  trustedProxies: string[]
+  dedupDomain: 'owner' | 'instance'
+  /** Off where every client is one's own, e.g. in test rigs. */
+  rateLimits: boolean
+  logLevel: LogLevel
+}
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface ConfigFlags {
+  data?: string | undefined
+  host?: string | undefined
+  port?: string | undefined
+  publicUrl?: string | undefined
+  bootstrap?: string | undefined
+  logLevel?: string | undefined
+}
+
+export interface ConfigSources {
+  flags: ConfigFlags
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+/** One or more values that cannot be used; one line each. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'ConfigError'
+  }
+}
+
+export function readConfig({ flags, env, cwd }: ConfigSources): Config {
+  const problems: string[] = []
+
+  /** The value of a flag, else of a variable, parsed; the default when both are absent or the value is bad. */
+  function setting<T>(
+    flag: string | undefined,
+    flagName: string | null,
+    variable: string,
+    absent: T,
+    parse: (text: string) => T,
+  ): T {
+    const text = flag ?? (env[variable] || undefined)
+    if (text === undefined) return absent
+    try {
+      return parse(text)
+    } catch (error) {
+      const source = flag === undefined ? variable : flagName
+      problems.push(`${source}: ${(error as Error).message}`)
+      return absent
+    }
+  }
+  const path = (text: string): string => resolve(cwd, nonEmpty(text))
+
+  const config: Config = {
+    dataDir: setting(flags.data, '--data', 'CAIRN_DATA', resolve(cwd, 'cairn-data'), path),
+    host: setting(flags.host, '--host', 'CAIRN_HOST', '127.0.0.1', parseHost),
+    port: setting(flags.port, '--port', 'CAIRN_PORT', 8080, parsePort),
+    publicUrl: setting<string | null>(
+      flags.publicUrl,
+      '--public-url',
+      'CAIRN_PUBLIC_URL',
+      null,
+      parsePublicUrl,
+    ),
+    bootstrapFile: setting<string | null>(flags.bootstrap, '--bootstrap', 'CAIRN_BOOTSTRAP', null, path),
+    adminToken: setting<string | null>(undefined, null, 'CAIRN_ADMIN_TOKEN', null, parseToken),
+    trustedProxies: setting<string[]>(undefined, null, 'CAIRN_TRUSTED_PROXIES', [], parseProxies),
+    dedupDomain: setting(undefined, null, 'CAIRN_DEDUP_DOMAIN', 'owner', oneOf(['owner', 'instance'])),
+    rateLimits: setting(
+      undefined,
+      null,
+      'CAIRN_RATE_LIMITS',
+      true,
+      (text) => oneOf(['on', 'off'])(text) === 'on',
+    ),
+    logLevel: setting<LogLevel>(flags.logLevel, '--log-level', 'CAIRN_LOG_LEVEL', 'warn', oneOf(LOG_LEVELS)),
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === '' || text.includes('\0')) throw new Error('a path is needed')
+  return text
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new Error(`'${printable(text)}' is not a port: give a number from 0 to 65535 (0 picks a free one)`)
+  return port
+}
+
+function parseHost(text: string): string {
+  const host = text.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(host) === 0 && !/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(host))
+    throw new Error(
+      `'${printable(text)}' is not an address to listen on: give one like 127.0.0.1, 0.0.0.0 or ::`,
+    )
+  return host
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new Error(
+      `'${printable(text)}' is not a URL: give one like https://hub.example.org or https://example.org/hub`,
+    )
+  if (url.username !== '' || url.password !== '')
+    throw new Error('a public URL carries no user name or password')
+  if (url.search !== '' || url.hash !== '') throw new Error('a public URL has no query and no fragment')
+  const prefix = url.pathname.replace(/\/+$/, '')
+  if (prefix.includes('//') || !/^[A-Za-z0-9/._~-]*$/.test(prefix))
+    throw new Error(
+      `the path '${printable(prefix)}' may hold letters, digits, '/', '.', '_', '~' and '-' only`,
+    )
+  return url.origin + prefix
+}
+
+function parseToken(text: string): string {
+  const problem = tokenProblem(text)
+  if (problem !== null) throw new Error(problem)
+  return text
+}
+
+function parseProxies(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((range) => {
+      const [address = '', bits, ...rest] = range.split('/')
+      const bitsMax = isIP(address) === 6 ? 128 : 32
+      const valid = isIP(address) !== 0 && rest.length === 0 && !address.includes('%')
+      if (!valid || (bits !== undefined && (!/^\d{1,3}$/.test(bits) || Number(bits) > bitsMax)))
+        throw new Error(`'${printable(range)}' is not an address range: give a list like 10.0.0.0/8,fd00::/8`)
+      return `${address}/${bits === undefined ? bitsMax : Number(bits)}`
+    })
+}
+
+function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const choice = choices.find((c) => c === text)
+    if (choice === undefined) throw new Error(`'${printable(text)}' is none of ${choices.join(', ')}`)
+    return choice
+  }
+}

@@ -1,0 +1,166 @@
+/** Contract of xorbs, Xet files, shards and dedup epochs. */
+import { expect, test } from 'vitest'
+
+import type { ShardRow } from '../catalog.ts'
+import { repo, withTwoOwners, xetFile, xorb } from './fixtures.ts'
+import type { MakeCatalog } from './fixtures.ts'
+
+export function xetContract(make: MakeCatalog): void {
+  test('a xorb is stored once per domain, byte for byte; meeting it again only touches it', async () => {
+    await using catalog = await withTwoOwners(make)
+    const row = xorb('x1', 'ann', { chunks: Uint8Array.of(0, 255, 10, 0, 39), rawBytes: 67_108_864 })
+    expect(await catalog.tx((rows) => rows.xet.insertXorb(row))).toBe(true)
+    expect(await catalog.tx((rows) => rows.xet.insertXorb({ ...row, domainId: 'bob' }))).toBe(true)
+    const again = { ...row, storedAt: 50, touchedAt: 50, storedBytes: 1 }
+    expect(await catalog.tx((rows) => rows.xet.insertXorb(again))).toBe(false)
+    const [mine, his] = [
+      await catalog.rows.xet.getXorbs('ann', ['x1', 'x2']),
+      await catalog.rows.xet.getXorbs('bob', ['x1']),
+    ]
+    expect([...mine.keys()]).toEqual(['x1'])
+    expect({ ...mine.get('x1')!, chunks: [...mine.get('x1')!.chunks] }).toEqual({
+      ...row,
+      chunks: [0, 255, 10, 0, 39],
+      touchedAt: 50,
+    })
+    expect(his.get('x1')?.touchedAt).toBe(1)
+    expect((await catalog.rows.xet.getXorbs('ann', [])).size).toBe(0)
+  })
+
+  test('many xorbs are asked for at once', async () => {
+    await using catalog = await withTwoOwners(make)
+    const hashes = Array.from({ length: 700 }, (_, index) => `x${index}`)
+    await catalog.tx(async (rows) => {
+      for (const hash of hashes) await rows.xet.insertXorb(xorb(hash, 'ann'))
+    })
+    const found = await catalog.rows.xet.getXorbs('ann', [...hashes, 'missing'])
+    expect([...found.keys()].toSorted()).toEqual(hashes.toSorted())
+  })
+
+  test('a file is registered once for a repository, and again for another one', async () => {
+    await using catalog = await withTwoOwners(make)
+    const file = xetFile('f1', 'ann', { sha256: 'sha', sizeBytes: 5_000_000_000_000 })
+    await catalog.tx(async (rows) => {
+      await rows.repos.insert(repo('second', 'ann'))
+      await rows.xet.insertXorb(xorb('x1', 'ann'))
+      await rows.xet.insertXorb(xorb('x2', 'ann'))
+      expect(await rows.xet.insertFile('tiny', file, ['x1', 'x2', 'x1'])).toBe(true)
+      expect(await rows.xet.insertFile('tiny', file, ['x1', 'x2'])).toBe(false)
+    })
+    expect(await catalog.rows.xet.getFile('second', 'f1')).toBeNull()
+    expect(await catalog.tx((rows) => rows.xet.insertFile('second', file, ['x1', 'x2']))).toBe(true)
+    const seen = (await catalog.rows.xet.getFile('second', 'f1'))!
+    expect({ ...seen, terms: [...seen.terms] }).toEqual({ ...file, terms: [...file.terms] })
+  })
+
+  test('a file of thousands of xorbs, and the empty file of none', async () => {
+    await using catalog = await withTwoOwners(make)
+    const hashes = Array.from({ length: 3000 }, (_, index) => `x${index}`)
+    await catalog.tx(async (rows) => {
+      for (const hash of hashes) await rows.xet.insertXorb(xorb(hash, 'ann', { chunks: new Uint8Array(0) }))
+      expect(await rows.xet.insertFile('tiny', xetFile('f1', 'ann'), hashes)).toBe(true)
+      const empty = xetFile('0'.repeat(64), 'ann', { sizeBytes: 0, termCount: 0, terms: new Uint8Array(0) })
+      expect(await rows.xet.insertFile('tiny', empty, [])).toBe(true)
+    })
+    expect((await catalog.rows.xet.getFile('tiny', '0'.repeat(64)))?.terms.length).toBe(0)
+  })
+
+  test('a file cannot use a xorb that its domain does not have', async () => {
+    await using catalog = await withTwoOwners(make)
+    await catalog.tx((rows) => rows.xet.insertXorb(xorb('x1', 'bob')))
+    await expect(
+      catalog.tx((rows) => rows.xet.insertFile('tiny', xetFile('f1', 'ann'), ['x1'])),
+    ).rejects.toThrow()
+    expect(await catalog.rows.xet.getFile('tiny', 'f1')).toBeNull()
+  })
+
+  test('a wrong or missing claim of a sha256 does not keep the right one out', async () => {
+    await using catalog = await withTwoOwners(make)
+    const claim = async (sha256: string | null) => {
+      await catalog.tx((rows) => rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256 }), []))
+      const { sha256: stored, sha256State } = (await catalog.rows.xet.getFile('tiny', 'f1'))!
+      return `${stored} ${sha256State}`
+    }
+    const rule = (state: 'mismatch' | 'verified') =>
+      catalog.tx((rows) => rows.xet.setSha256State('ann', 'f1', state))
+    expect(await claim(null)).toBe('null claimed')
+    expect(await claim('wrong')).toBe('wrong claimed')
+    expect(await claim('right')).toBe('wrong claimed')
+    await rule('mismatch')
+    expect(await claim('wrong')).toBe('wrong mismatch')
+    expect(await claim(null)).toBe('wrong mismatch')
+    expect(await claim('right')).toBe('right claimed')
+    await rule('verified')
+    expect(await claim('wrong')).toBe('right verified')
+  })
+
+  test('a chunk leads to the newest shard of its domain, its own xorb first', async () => {
+    await using catalog = await withTwoOwners(make)
+    const shard = (id: string, createdAt: number, more: Partial<ShardRow>): ShardRow => ({
+      id,
+      domainId: 'ann',
+      repoId: 'tiny',
+      createdAt,
+      xorbHashes: ['x1', 'x2', 'x3'],
+      chunks: [{ hash: 'k', xorbHash: 'x2' }],
+      ...more,
+    })
+    await catalog.tx(async (rows) => {
+      for (const hash of ['x1', 'x2', 'x3']) await rows.xet.insertXorb(xorb(hash, 'ann'))
+      await rows.xet.insertXorb(xorb('x1', 'bob'))
+      await rows.xet.insertShard(shard('s1', 10, {}))
+      await rows.xet.insertShard(
+        shard('s0', 5, { xorbHashes: ['x3'], chunks: [{ hash: 'k', xorbHash: 'x3' }] }),
+      )
+    })
+    const { xet } = catalog.rows
+    expect(await xet.findShardByChunk('ann', 'k')).toEqual({ xorbHashes: ['x2', 'x1', 'x3'] })
+    expect(await xet.findShardByChunk('ann', 'other')).toBeNull()
+    expect(await xet.findShardByChunk('bob', 'k')).toBeNull()
+    await catalog.tx((rows) =>
+      rows.xet.insertShard(
+        shard('s2', 20, {
+          xorbHashes: [],
+          chunks: [
+            { hash: 'k', xorbHash: 'x3' },
+            { hash: 'k', xorbHash: 'x3' },
+          ],
+        }),
+      ),
+    )
+    expect(await xet.findShardByChunk('ann', 'k')).toEqual({ xorbHashes: ['x3'] })
+  })
+
+  test('a shard with thousands of chunks', async () => {
+    await using catalog = await withTwoOwners(make)
+    const chunks = Array.from({ length: 5000 }, (_, index) => ({ hash: `k${index}`, xorbHash: 'x1' }))
+    await catalog.tx(async (rows) => {
+      await rows.xet.insertXorb(xorb('x1', 'ann'))
+      await rows.xet.insertShard({
+        id: 's',
+        domainId: 'ann',
+        repoId: 'tiny',
+        createdAt: 1,
+        xorbHashes: ['x1'],
+        chunks,
+      })
+    })
+    for (const hash of ['k0', 'k2500', 'k4999']) {
+      expect(await catalog.rows.xet.findShardByChunk('ann', hash)).toEqual({ xorbHashes: ['x1'] })
+    }
+  })
+
+  test('an epoch is current until it ends', async () => {
+    await using catalog = await make()
+    const { xet } = catalog.rows
+    expect(await xet.currentEpoch(0)).toBeNull()
+    await catalog.tx(async (rows) => {
+      await rows.xet.insertEpoch({ id: 'e2', key: Uint8Array.of(2, 0), endsAt: 200 })
+      await rows.xet.insertEpoch({ id: 'e1', key: Uint8Array.of(1, 0), endsAt: 100 })
+    })
+    const epoch = (await xet.currentEpoch(50))!
+    expect({ ...epoch, key: [...epoch.key] }).toEqual({ id: 'e2', key: [2, 0], endsAt: 200 })
+    expect((await xet.currentEpoch(199))?.id).toBe('e2')
+    expect(await xet.currentEpoch(200)).toBeNull()
+  })
+}

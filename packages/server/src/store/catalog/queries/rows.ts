@@ -1,0 +1,31 @@
+/** All aggregates on one connection. */
+import type { Kysely } from 'kysely'
+
+import type { CatalogRows } from '../catalog.ts'
+import type { Schema } from '../schema.ts'
+import { accountRows } from './accounts.ts'
+import { auditRows } from './audit.ts'
+import { blobRows } from './blobs.ts'
+import { outboxRows } from './outbox.ts'
+import { refRows } from './refs.ts'
+import { registryRows } from './registries.ts'
+import { repoRows } from './repos.ts'
+import { retainedCommitRows } from './retained.ts'
+import { tokenRows } from './tokens.ts'
+import { xetRows } from './xet.ts'
+
+/** Build it once per connection: its compiled queries live as long as it does. */
+export function catalogRows(db: Kysely<Schema>): CatalogRows {
+  return {
+    accounts: accountRows(db),
+    registries: registryRows(db),
+    tokens: tokenRows(db),
+    repos: repoRows(db),
+    refs: refRows(db),
+    retained: retainedCommitRows(db),
+    blobs: blobRows(db),
+    xet: xetRows(db),
+    audit: auditRows(db),
+    outbox: outboxRows(db),
+  }
+}

@@ -1,0 +1,186 @@
+/** Xorbs, Xet files, and the index by which a client finds chunks that its domain has already. */
+import type { Kysely } from 'kysely'
+
+import type { XetRows } from '../catalog.ts'
+import type { Schema } from '../schema.ts'
+import { insertSlices, prepared, preparedList } from './prepared.ts'
+
+export function xetRows(db: Kysely<Schema>): XetRows {
+  return { ...xorbRows(db), ...fileRows(db), ...dedupRows(db) }
+}
+
+function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> {
+  const xorbs = preparedList(db, (hashes, slot: { domainId: string }) =>
+    db
+      .selectFrom('xorbs')
+      .select(['domain_id as domainId', 'hash', 'chunk_count as chunkCount', 'raw_bytes as rawBytes'])
+      .select(['stored_bytes as storedBytes', 'chunks', 'stored_at as storedAt', 'touched_at as touchedAt'])
+      .where('domain_id', '=', slot.domainId)
+      .where('hash', 'in', hashes),
+  )
+
+  return {
+    async insertXorb(row) {
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('xorbs')
+        .values({
+          domain_id: row.domainId,
+          hash: row.hash,
+          chunk_count: row.chunkCount,
+          raw_bytes: row.rawBytes,
+          stored_bytes: row.storedBytes,
+          chunks: row.chunks,
+          stored_at: row.storedAt,
+          touched_at: row.touchedAt,
+        })
+        .onConflict((conflict) => conflict.columns(['domain_id', 'hash']).doNothing())
+        .executeTakeFirstOrThrow()
+      if (numInsertedOrUpdatedRows === 1n) return true
+      const touch = db.updateTable('xorbs').set({ touched_at: row.touchedAt })
+      await touch.where('domain_id', '=', row.domainId).where('hash', '=', row.hash).execute()
+      return false
+    },
+
+    async getXorbs(domainId, hashes) {
+      return new Map((await xorbs(hashes, { domainId })).map((row) => [row.hash, row]))
+    },
+  }
+}
+
+function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 'setSha256State'> {
+  const linkedFile = prepared(db, (slot: { repoId: string; hash: string }) =>
+    db
+      .selectFrom('repo_xet_files as link')
+      .innerJoin('xet_files as file', (join) =>
+        join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
+      )
+      .select(['file.domain_id as domainId', 'file.hash', 'file.size_bytes as sizeBytes'])
+      .select(['file.term_count as termCount', 'file.terms', 'file.sha256'])
+      .select(['file.sha256_state as sha256State', 'file.created_at as createdAt'])
+      .where('link.repo_id', '=', slot.repoId)
+      .where('link.hash', '=', slot.hash),
+  )
+
+  return {
+    async insertFile(repoId, row, xorbHashes) {
+      await db
+        .insertInto('xet_files')
+        .values({
+          domain_id: row.domainId,
+          hash: row.hash,
+          size_bytes: row.sizeBytes,
+          term_count: row.termCount,
+          terms: row.terms,
+          sha256: row.sha256,
+          sha256_state: row.sha256State,
+          created_at: row.createdAt,
+        })
+        // A wrong claim must not keep the right one out.
+        .onConflict((conflict) =>
+          conflict
+            .columns(['domain_id', 'hash'])
+            .doUpdateSet((eb) => ({
+              sha256: eb.ref('excluded.sha256'),
+              sha256_state: eb.ref('excluded.sha256_state'),
+            }))
+            .where('excluded.sha256', 'is not', null)
+            .where((eb) =>
+              eb.or([
+                eb('xet_files.sha256', 'is', null),
+                eb.and([
+                  eb('xet_files.sha256_state', '=', 'mismatch'),
+                  eb('xet_files.sha256', '!=', eb.ref('excluded.sha256')),
+                ]),
+              ]),
+            ),
+        )
+        .execute()
+      const uses = [...new Set(xorbHashes)].map((hash) => ({
+        domain_id: row.domainId,
+        file_hash: row.hash,
+        xorb_hash: hash,
+      }))
+      for (const slice of insertSlices(uses)) {
+        const insert = db.insertInto('xet_file_xorbs').values(slice)
+        await insert.onConflict((conflict) => conflict.doNothing()).execute()
+      }
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('repo_xet_files')
+        .values({ repo_id: repoId, domain_id: row.domainId, hash: row.hash })
+        .onConflict((conflict) => conflict.columns(['repo_id', 'hash']).doNothing())
+        .executeTakeFirstOrThrow()
+      return numInsertedOrUpdatedRows === 1n
+    },
+
+    async getFile(repoId, hash) {
+      return (await linkedFile({ repoId, hash })).rows[0] ?? null
+    },
+
+    async setSha256State(domainId, hash, state) {
+      const set = db.updateTable('xet_files').set({ sha256_state: state })
+      await set.where('domain_id', '=', domainId).where('hash', '=', hash).execute()
+    },
+  }
+}
+
+function dedupRows(
+  db: Kysely<Schema>,
+): Pick<XetRows, 'insertShard' | 'findShardByChunk' | 'currentEpoch' | 'insertEpoch'> {
+  const newest = prepared(db, (slot: { domainId: string; chunkHash: string }) =>
+    db
+      .selectFrom('dedup_chunks')
+      .select(['shard_id', 'xorb_hash'])
+      .where('domain_id', '=', slot.domainId)
+      .where('chunk_hash', '=', slot.chunkHash)
+      .orderBy('created_at', 'desc')
+      .orderBy('shard_id', 'desc')
+      .limit(1),
+  )
+  const xorbsOf = prepared(db, (slot: { shardId: string }) =>
+    db.selectFrom('shard_xorbs').select('xorb_hash').where('shard_id', '=', slot.shardId).orderBy('position'),
+  )
+
+  return {
+    async insertShard({ id, domainId, repoId, createdAt, xorbHashes, chunks }) {
+      await db
+        .insertInto('shards')
+        .values({ id, domain_id: domainId, repo_id: repoId, created_at: createdAt })
+        .execute()
+      const xorbs = xorbHashes.map((hash, position) => ({
+        shard_id: id,
+        position,
+        domain_id: domainId,
+        xorb_hash: hash,
+      }))
+      for (const slice of insertSlices(xorbs)) await db.insertInto('shard_xorbs').values(slice).execute()
+      const eligible = chunks.map(({ hash, xorbHash }) => ({
+        domain_id: domainId,
+        chunk_hash: hash,
+        created_at: createdAt,
+        shard_id: id,
+        xorb_hash: xorbHash,
+      }))
+      for (const slice of insertSlices(eligible)) {
+        const insert = db.insertInto('dedup_chunks').values(slice)
+        await insert.onConflict((conflict) => conflict.doNothing()).execute()
+      }
+    },
+
+    async findShardByChunk(domainId, chunkHash) {
+      const chunk = (await newest({ domainId, chunkHash })).rows[0]
+      if (chunk === undefined) return null
+      const xorbs = (await xorbsOf({ shardId: chunk.shard_id })).rows
+      return { xorbHashes: [...new Set([chunk.xorb_hash, ...xorbs.map((row) => row.xorb_hash)])] }
+    },
+
+    async currentEpoch(at) {
+      const query = db.selectFrom('dedup_epochs').select(['id', 'key', 'ends_at as endsAt'])
+      const row = await query.where('ends_at', '>', at).orderBy('ends_at', 'desc').limit(1).executeTakeFirst()
+      return row ?? null
+    },
+
+    async insertEpoch({ id, key, endsAt }) {
+      await db.insertInto('dedup_epochs').values({ id, key, ends_at: endsAt }).execute()
+    },
+  }
+}

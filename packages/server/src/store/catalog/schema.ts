@@ -1,0 +1,108 @@
+/** The catalog's tables as Kysely sees them. migrations/ makes them, queries/ maps them to the rows of catalog.ts. */
+import type { RepoType } from '@cairn/protocol/repo-id'
+import type { Generated } from 'kysely'
+
+import type { AccountKind, OrgRole, Sha256State, TokenKind, TokenRole } from './catalog.ts'
+import type { Flag } from './sql-dialect.ts'
+
+export interface Schema {
+  meta: { key: string; value: string }
+  accounts: {
+    id: string
+    kind: AccountKind
+    name: string
+    name_key: string
+    fullname: string | null
+    email: string | null
+    is_admin: Flag
+    created_at: number
+  }
+  org_members: { org_id: string; user_id: string; role: OrgRole }
+  registries: { id: string; org_id: string | null; slug: string; slug_key: string; created_at: number }
+  tokens: {
+    id: string
+    kind: TokenKind
+    account_id: string
+    name: string
+    hash: string
+    role: TokenRole
+    grants: string | null
+    created_at: number
+    expires_at: number | null
+    last_used_at: number | null
+  }
+  repos: {
+    id: string
+    registry_id: string
+    owner_id: string
+    domain_id: string
+    type: RepoType
+    namespace: string
+    namespace_key: string
+    name: string
+    name_key: string
+    private: Flag
+    disabled: Flag
+    default_ref: string
+    sdk: string | null
+    created_by: string | null
+    created_at: number
+    last_modified: number
+    refs_dirty: Flag
+    deleted_at: number | null
+  }
+  refs: { repo_id: string; name: string; oid: string; updated_at: number }
+  retained_commits: { repo_id: string; oid: string; reason: string; created_at: number }
+  lfs_objects: { domain_id: string; oid: string; size_bytes: number; created_at: number }
+  repo_lfs_objects: { repo_id: string; domain_id: string; oid: string }
+  xorbs: {
+    domain_id: string
+    hash: string
+    chunk_count: number
+    raw_bytes: number
+    stored_bytes: number
+    chunks: Uint8Array
+    stored_at: number
+    touched_at: number
+  }
+  xet_files: {
+    domain_id: string
+    hash: string
+    size_bytes: number
+    term_count: number
+    terms: Uint8Array
+    sha256: string | null
+    sha256_state: Sha256State
+    created_at: number
+  }
+  xet_file_xorbs: { domain_id: string; file_hash: string; xorb_hash: string }
+  repo_xet_files: { repo_id: string; domain_id: string; hash: string }
+  shards: { id: string; domain_id: string; repo_id: string; created_at: number }
+  shard_xorbs: { shard_id: string; position: number; domain_id: string; xorb_hash: string }
+  dedup_chunks: {
+    domain_id: string
+    chunk_hash: string
+    created_at: number
+    shard_id: string
+    xorb_hash: string
+  }
+  dedup_epochs: { id: string; key: Uint8Array; ends_at: number }
+  audit: {
+    id: string
+    at: number
+    actor_id: string | null
+    action: string
+    repo_id: string | null
+    subject: string
+    details: string
+  }
+  outbox: {
+    id: Generated<number>
+    event: string
+    created_at: number
+    /** Due, or claimed until then. Null: set aside because it cannot be read. */
+    due_at: number | null
+    attempts: number
+    last_error: string | null
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The embedded catalog: one SQLite file, one handle that writes and one that reads. Transactions run one after
+ * another in the order they were asked for; reads never wait for them.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
+
+import type { Kysely } from 'kysely'
+
+import {
+  SQL_LOCK_WAIT_MS,
+  SQLITE_CACHE_MAX_BYTES,
+  SQLITE_WAL_KEPT_MAX_BYTES,
+  TRANSACTION_BURST_MS,
+} from '../../limits.ts'
+import type { Catalog, CatalogRows } from './catalog.ts'
+import { MIGRATIONS } from './migrations/migrations.ts'
+import type { Migration } from './migrations/migrations.ts'
+import { insertEvents } from './queries/outbox.ts'
+import { catalogRows } from './queries/rows.ts'
+import type { Schema } from './schema.ts'
+import { kyselyOnSqlite } from './sqlite-driver.ts'
+import { prepareFile } from './sqlite-file.ts'
+import { runTransaction } from './transaction.ts'
+import type { Session, Work } from './transaction.ts'
+
+export interface SqliteCatalogOptions {
+  path: string
+  /** Brings an older schema forward; without it an older one is refused like a newer one. */
+  migrate?: boolean
+  clock?: () => number
+  /** For tests of schema changes. */
+  migrations?: readonly Migration[]
+}
+
+/** Creates the file when there is none. Throws `SchemaVersionError`, with nothing written, when it is not for this hub. */
+export async function openSqliteCatalog({
+  path,
+  migrate = false,
+  clock = Date.now,
+  migrations = MIGRATIONS,
+}: SqliteCatalogOptions): Promise<Catalog> {
+  await prepareFile(path, migrations, migrate)
+  const writer = openHandle(path, false)
+  const reader = openHandle(path, true)
+  return new SqliteCatalog(writer, reader, clock)
+}
+
+function openHandle(path: string, readOnly: boolean): DatabaseSync {
+  const handle = new DatabaseSync(path, {
+    readOnly,
+    timeout: SQL_LOCK_WAIT_MS,
+    enableForeignKeyConstraints: true,
+  })
+  handle.exec(`pragma cache_size = ${-SQLITE_CACHE_MAX_BYTES / 1024}`)
+  if (!readOnly) {
+    handle.exec('pragma synchronous = full')
+    handle.exec(`pragma journal_size_limit = ${SQLITE_WAL_KEPT_MAX_BYTES}`)
+  }
+  return handle
+}
+
+class SqliteCatalog implements Catalog {
+  readonly rows: CatalogRows
+  readonly #writer: DatabaseSync
+  readonly #reader: DatabaseSync
+  readonly #session: Session
+  /** The transaction that the calling code runs in. It may outlive it in timers, hence `running`. */
+  readonly #caller = new AsyncLocalStorage<{ running: boolean }>()
+  #last: Promise<unknown> = Promise.resolve()
+  #yieldedAt = performance.now()
+  #closed = false
+
+  constructor(writer: DatabaseSync, reader: DatabaseSync, clock: () => number) {
+    this.#writer = writer
+    this.#reader = reader
+    this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock)
+    this.rows = catalogRows(kyselyOnSqlite(reader))
+  }
+
+  async tx<T>(work: Work<T>): Promise<T> {
+    // Waiting for itself would hang for ever.
+    if (this.#caller.getStore()?.running) throw new Error('A transaction cannot be started inside another')
+    if (this.#closed) throw new Error('The catalog is closed')
+    const turn = this.#last.then(() => this.#run(work))
+    this.#last = turn.catch(() => {}) // The caller of that turn gets its error; the next turn starts regardless.
+    return turn
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#last
+    this.#reader.close()
+    this.#writer.close()
+  }
+
+  async #run<T>(work: Work<T>): Promise<T> {
+    if (performance.now() - this.#yieldedAt > TRANSACTION_BURST_MS) {
+      await setImmediate()
+      this.#yieldedAt = performance.now()
+    }
+    const context = { running: true }
+    try {
+      return await this.#caller.run(context, () => runTransaction(this.#session, work))
+    } finally {
+      context.running = false
+    }
+  }
+}
+
+function sqliteSession(handle: DatabaseSync, db: Kysely<Schema>, clock: () => number): Session {
+  return {
+    rows: catalogRows(db),
+    begin: async () => handle.exec('begin immediate'),
+    insertEvents: (events) => insertEvents(db, events, clock()),
+    commit: async () => handle.exec('commit'),
+    rollback: async () => {
+      // A full disk or an I/O error makes SQLite roll back by itself.
+      if (handle.isTransaction) handle.exec('rollback')
+    },
+  }
+}
