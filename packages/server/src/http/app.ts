@@ -11,6 +11,7 @@ import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
+import type { AdminDeps } from '../ops/admin.ts'
 import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
@@ -30,7 +31,7 @@ export interface AppOptions {
 /** What the path said before routing; Fastify hands the raw request through. */
 const routed = new WeakMap<IncomingMessage, RoutedPath>()
 
-export function createApp(ops: OpsContext, options: AppOptions): FastifyInstance {
+export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions): FastifyInstance {
   const app = Fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
@@ -58,7 +59,7 @@ export function createApp(ops: OpsContext, options: AppOptions): FastifyInstance
         url: path,
         handler: (request, reply) =>
           answer(ops, request, reply, dialectOf(path), async (requestId, signal) => {
-            const call = await openCall(ops, options, request, requestId, signal, { path, type })
+            const call = await openCall({ ops, admin }, options, request, requestId, signal, { path, type })
             return route.handle(call)
           }),
       })
@@ -69,10 +70,14 @@ export function createApp(ops: OpsContext, options: AppOptions): FastifyInstance
   })
   app.setNotFoundHandler((request, reply) =>
     answer(ops, request, reply, 'hub', () =>
-      Promise.reject(new HubError('NotFound', `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`)),
+      Promise.reject(
+        new HubError('NotFound', `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`),
+      ),
     ),
   )
-  app.setErrorHandler((error, request, reply) => answer(ops, request, reply, 'hub', () => Promise.reject(error)))
+  app.setErrorHandler((error, request, reply) =>
+    answer(ops, request, reply, 'hub', () => Promise.reject(error)),
+  )
   return app
 }
 
@@ -103,7 +108,8 @@ async function answer(
       return
     }
     closeIfBodyIsLeft(request.raw, response)
-    for (const name of response.getHeaderNames()) if (/^(content-|etag)/i.test(name)) response.removeHeader(name)
+    for (const name of response.getHeaderNames())
+      if (/^(content-|etag)/i.test(name)) response.removeHeader(name)
     await respond(response, failure, head)
   }
 }
@@ -111,12 +117,14 @@ async function answer(
 /** Node reads an unread body to its end to keep the connection; that is worth it only for a small rest. */
 function closeIfBodyIsLeft(request: IncomingMessage, response: ServerResponse): void {
   const declared = Number(request.headers['content-length'] ?? Infinity)
-  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
-  if (hasBody && !request.complete && declared > UNREAD_BODY_DRAIN_MAX_BYTES) response.setHeader('Connection', 'close')
+  const hasBody =
+    request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  if (hasBody && !request.complete && declared > UNREAD_BODY_DRAIN_MAX_BYTES)
+    response.setHeader('Connection', 'close')
 }
 
 async function openCall(
-  ops: OpsContext,
+  { ops, admin }: { ops: OpsContext; admin: AdminDeps },
   options: AppOptions,
   request: FastifyRequest,
   requestId: string,
@@ -148,6 +156,7 @@ async function openCall(
   const question = path.url.indexOf('?')
   return {
     ops,
+    admin,
     principal: await authenticate(ops, credentialOf(raw.headers.authorization)),
     site,
     registry,

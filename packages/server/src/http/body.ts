@@ -32,7 +32,8 @@ export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): 
       // While the consumer is busy the client waits for us, which is not its fault.
       windowBytes += minimum
     }
-    if (declared !== undefined && total !== Number(declared)) throw new HubError('BadRequest', 'The body ended early')
+    if (declared !== undefined && total !== Number(declared))
+      throw new HubError('BadRequest', 'The body ended early')
   } catch (error) {
     if (stalled) throw new HubError('RequestTimeout', 'The body arrives too slowly', { cause: error })
     if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET')
@@ -50,7 +51,11 @@ export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Pr
 }
 
 /** A JSON body of that shape. An empty body counts as `{}`. */
-export async function readJson<T>(body: IncomingMessage, schema: ZodType<T>, sizeBytesMax = JSON_BODY_MAX_BYTES): Promise<T> {
+export async function readJson<T>(
+  body: IncomingMessage,
+  schema: ZodType<T>,
+  sizeBytesMax = JSON_BODY_MAX_BYTES,
+): Promise<T> {
   const text = decodeUtf8(await readBytes(body, sizeBytesMax))
   let value: unknown = {}
   try {
@@ -62,8 +67,13 @@ export async function readJson<T>(body: IncomingMessage, schema: ZodType<T>, siz
 }
 
 /** Form or JSON: Python sends `paths-info` as a form, JS as JSON (clients.md §0.10). */
-export async function readFormOrJson<T>(body: IncomingMessage, schema: ZodType<T>, lists: readonly string[]): Promise<T> {
-  if (!/^application\/x-www-form-urlencoded/i.test(body.headers['content-type'] ?? '')) return readJson(body, schema)
+export async function readFormOrJson<T>(
+  body: IncomingMessage,
+  schema: ZodType<T>,
+  lists: readonly string[],
+): Promise<T> {
+  if (!/^application\/x-www-form-urlencoded/i.test(body.headers['content-type'] ?? ''))
+    return readJson(body, schema)
   const form = new URLSearchParams(decodeUtf8(await readBytes(body, JSON_BODY_MAX_BYTES)))
   const value: Record<string, unknown> = {}
   for (const key of new Set(form.keys())) value[key] = lists.includes(key) ? form.getAll(key) : form.get(key)
@@ -100,7 +110,10 @@ export async function* readLines(
       const end = newline === -1 ? chunk.length : newline
       lengthBytes += end - start
       if (lengthBytes > limits.lineMaxBytes)
-        throw new HubError('TooLarge', `Line ${number + 1} has more than ${limits.lineMaxBytes} bytes: upload large files with LFS or Xet`)
+        throw new HubError(
+          'TooLarge',
+          `Line ${number + 1} has more than ${limits.lineMaxBytes} bytes: upload large files with LFS or Xet`,
+        )
       parts.push(chunk.subarray(start, end))
       start = end + 1
       if (newline === -1) break

@@ -17,13 +17,16 @@ const SHOWN: Readonly<Record<string, string>> = {
 }
 
 const TEXT: ReadonlySet<string> = new Set(
-  'txt md csv tsv py js ts jsonl yaml yml toml ini cfg html htm svg xml css sh gitattributes gitignore'.split(' '),
+  'txt md csv tsv py js ts jsonl yaml yml toml ini cfg html htm svg xml css sh gitattributes gitignore'.split(
+    ' ',
+  ),
 )
 
 export function contentHeaders(path: string, attachment: boolean): Record<string, string> {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase()
-  const type = SHOWN[extension] ?? (TEXT.has(extension) ? 'text/plain; charset=utf-8' : 'application/octet-stream')
+  const type =
+    SHOWN[extension] ?? (TEXT.has(extension) ? 'text/plain; charset=utf-8' : 'application/octet-stream')
   return {
     'Content-Type': type,
     'Content-Disposition': disposition(name, attachment),
@@ -35,6 +38,9 @@ export function contentHeaders(path: string, attachment: boolean): Record<string
 /** huggingface_hub's pattern for the label of its progress bar wants `filename="…";` with the semicolon. */
 function disposition(name: string, attachment: boolean): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_')
-  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encoded}; filename="${ascii}";`
 }

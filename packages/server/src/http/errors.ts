@@ -9,7 +9,8 @@ export type ErrorDialect = 'hub' | 'lfs' | 'git'
 
 export function errorReply(error: unknown, dialect: ErrorDialect, requestId: string, log: Log): Reply {
   const hubError = toHubError(error)
-  if (hubError.status >= 500 && hubError.code !== 'NotImplemented') log.error({ err: error, requestId }, 'request failed')
+  if (hubError.status >= 500 && hubError.code !== 'NotImplemented')
+    log.error({ err: error, requestId }, 'request failed')
   const message = hubError.code === 'Internal' ? ERROR_CODES.Internal.message : hubError.message
   const { wire = true } = ERROR_CODES[hubError.code] as { wire?: boolean }
   const headers: Record<string, string> = {
@@ -18,7 +19,8 @@ export function errorReply(error: unknown, dialect: ErrorDialect, requestId: str
     'X-Error-Message': headerText(message),
     ...(hubError.commit === undefined ? {} : { 'X-Repo-Commit': hubError.commit }),
   }
-  if (dialect !== 'hub' && hubError.status === 401) headers['WWW-Authenticate'] = 'Basic realm="Cairn", charset="UTF-8"'
+  if (dialect !== 'hub' && hubError.status === 401)
+    headers['WWW-Authenticate'] = 'Basic realm="Cairn", charset="UTF-8"'
   const status = hubError.status
   switch (dialect) {
     case 'git':

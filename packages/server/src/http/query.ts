@@ -23,6 +23,7 @@ export function firstOf(query: Query, name: string): string | null {
 export function readLimit(query: Query): number | null {
   const text = firstOf(query, 'limit')
   if (text === null) return null
-  if (!/^\d{1,15}$/.test(text) || Number(text) < 1) throw new HubError('BadRequest', `'limit' must be a positive whole number`)
+  if (!/^\d{1,15}$/.test(text) || Number(text) < 1)
+    throw new HubError('BadRequest', `'limit' must be a positive whole number`)
   return Number(text)
 }

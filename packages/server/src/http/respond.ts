@@ -7,7 +7,8 @@ export async function respond(response: ServerResponse, reply: Reply, head: bool
   const body = bodyOf(reply)
   response.statusCode = reply.status ?? 200
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  if (body !== null && body.type !== null && !response.hasHeader('Content-Type')) response.setHeader('Content-Type', body.type)
+  if (body !== null && body.type !== null && !response.hasHeader('Content-Type'))
+    response.setHeader('Content-Type', body.type)
   if (reply.content === undefined) {
     response.setHeader('Content-Length', body?.bytes.length ?? 0)
     response.end(head ? undefined : body?.bytes)

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { Principal, RepoLocator } from '../ops/access.ts'
+import type { AdminDeps } from '../ops/admin.ts'
 import type { OpsContext } from '../ops/context.ts'
 import type { Query } from './query.ts'
 import type { Reply } from './reply.ts'
@@ -23,12 +24,15 @@ export interface Route {
   hub: string | null
   /** One line for API.md where we differ knowingly. */
   quirk?: string
+  /** The route only says that it does not exist yet. */
+  absent?: true
   handle: (call: Call) => Promise<Reply>
 }
 
 /** One request, parsed as far as every route needs it. */
 export interface Call {
   ops: OpsContext
+  admin: AdminDeps
   principal: Principal
   site: Site
   registry: RepoLocator['registry']
@@ -48,4 +52,3 @@ export interface Call {
   /** Aborted when the client went away. */
   signal: AbortSignal
 }
-

@@ -11,11 +11,19 @@ export function entryShape(entry: ListedEntry): Record<string, unknown> {
     oid,
     size: sizeBytes,
     path,
-    ...(lfs === null ? {} : { lfs: { oid: lfs.oid, size: lfs.sizeBytes, pointerSize: lfs.pointerSizeBytes } }),
+    ...(lfs === null
+      ? {}
+      : { lfs: { oid: lfs.oid, size: lfs.sizeBytes, pointerSize: lfs.pointerSizeBytes } }),
     ...(xetHash === null ? {} : { xetHash }),
     ...(lastCommit === null
       ? {}
-      : { lastCommit: { id: lastCommit.oid, title: titleOf(lastCommit.message), date: formatDate(lastCommit.date) } }),
+      : {
+          lastCommit: {
+            id: lastCommit.oid,
+            title: titleOf(lastCommit.message),
+            date: formatDate(lastCommit.date),
+          },
+        }),
   }
 }
 
@@ -31,6 +39,12 @@ export function bodyOf(message: string): string {
 }
 
 export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  }
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 }

@@ -38,11 +38,14 @@ export function siteOf(publicUrl: string | null, address: IncomingAddress, prefi
 function requestOrigin(address: IncomingAddress): string {
   const first = (header: string | undefined) => (address.trusted ? header?.split(',')[0]?.trim() : undefined)
   const host = first(address.forwardedHost) ?? address.host
-  if (host === undefined || !HOST.test(host)) throw new HubError('BadRequest', 'The Host header is missing or malformed')
+  if (host === undefined || !HOST.test(host))
+    throw new HubError('BadRequest', 'The Host header is missing or malformed')
   const proto = first(address.forwardedProto) ?? (address.encrypted ? 'https' : 'http')
-  if (proto !== 'http' && proto !== 'https') throw new HubError('BadRequest', 'X-Forwarded-Proto is neither http nor https')
+  if (proto !== 'http' && proto !== 'https')
+    throw new HubError('BadRequest', 'X-Forwarded-Proto is neither http nor https')
   const prefix = first(address.forwardedPrefix)?.replace(/\/+$/, '') ?? ''
-  if (prefix !== '' && !PREFIX.test(prefix)) throw new HubError('BadRequest', 'X-Forwarded-Prefix is malformed')
+  if (prefix !== '' && !PREFIX.test(prefix))
+    throw new HubError('BadRequest', 'X-Forwarded-Prefix is malformed')
   return `${proto}://${host}${prefix}`
 }
 
@@ -51,7 +54,8 @@ function requestOrigin(address: IncomingAddress): string {
  * parse the address and take the prefix's last word for a repository type otherwise (clients.md §4).
  */
 export function repoUrl(site: Site, repo: RepoName): string {
-  const path = site.prefix !== '' && repo.type === 'model' ? `models/${formatRepoPath(repo)}` : formatRepoPath(repo)
+  const path =
+    site.prefix !== '' && repo.type === 'model' ? `models/${formatRepoPath(repo)}` : formatRepoPath(repo)
   return `${site.base}/${path}`
 }
 
@@ -89,7 +93,11 @@ export function routePath(rawUrl: string): RoutedPath {
   let url = rawUrl.replace(/^\/{2,}/, '/')
   const prefix = /^\/([A-Za-z0-9_.-]+)\/([A-Za-z0-9_.-]+)\/huggingface(?=\/|\?|$)/.exec(url)
   let registry: RoutedPath['registry'] = null
-  if (prefix?.[1] !== undefined && prefix[2] !== undefined && !NOT_AN_ORGANIZATION.has(prefix[1].toLowerCase())) {
+  if (
+    prefix?.[1] !== undefined &&
+    prefix[2] !== undefined &&
+    !NOT_AN_ORGANIZATION.has(prefix[1].toLowerCase())
+  ) {
     registry = { org: prefix[1], slug: prefix[2] }
     url = url.slice(prefix[0].length).replace(/^\/*/, '/')
   }
@@ -105,7 +113,7 @@ export function isTrustedProxy(peer: string | undefined, networks: readonly stri
     const [base = '', bits] = network.split('/')
     if (bits === undefined || isIP(address) !== 4 || isIP(base) !== 4) return address === base
     const shift = 32 - Number(bits)
-    return shift >= 32 || (ipv4(address) >>> shift) === (ipv4(base) >>> shift)
+    return shift >= 32 || ipv4(address) >>> shift === ipv4(base) >>> shift
   })
 }
 

@@ -61,7 +61,8 @@ export function assertInstanceAdmin(principal: Principal): void {
 
 /** The account behind a principal, where an operation needs one. */
 export function assertUser(principal: Principal): Extract<Principal, { kind: 'user' }> {
-  if (principal.kind !== 'user') throw new HubError('Unauthenticated', 'Log in with a token: hf auth login --token')
+  if (principal.kind !== 'user')
+    throw new HubError('Unauthenticated', 'Log in with a token: hf auth login --token')
   return principal
 }
 
@@ -116,12 +117,19 @@ export async function assertMayCreate(
   owner: AccountRow,
   namespace: string,
 ): Promise<void> {
-  if (principal.kind === 'anonymous') throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
+  if (principal.kind === 'anonymous')
+    throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
   const standing = await standingTowards(ctx, principal, owner.id, null)
   if (!MAY_CREATE.has(standing))
-    throw new HubError('Forbidden', `You don't have the rights to create a repository under the namespace '${namespace}'`)
+    throw new HubError(
+      'Forbidden',
+      `You don't have the rights to create a repository under the namespace '${namespace}'`,
+    )
   if (principal.kind === 'user' && !TOKEN_ACTIONS[principal.tokenRole].includes('write'))
-    throw new HubError('Forbidden', `Your token has the role '${principal.tokenRole}'; creating a repository needs one that may write`)
+    throw new HubError(
+      'Forbidden',
+      `Your token has the role '${principal.tokenRole}'; creating a repository needs one that may write`,
+    )
 }
 
 /** hub-api.md §24: 401 to anonymous callers, 404 to everybody else; the same text for hidden and missing. */

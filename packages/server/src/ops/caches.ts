@@ -5,7 +5,13 @@ import type { ChunkTable } from '@cairn/protocol/xet/chunk-table'
 import { LRUCache } from 'lru-cache'
 
 import type { CommitRecord } from '../git/git-store.ts'
-import { BLOB_FACTS_CACHE_MAX, CARD_CACHE_MAX, COMMIT_CACHE_MAX, TREE_CACHE_ENTRIES_MAX, XORB_TABLE_CACHE_MAX_BYTES } from '../limits.ts'
+import {
+  BLOB_FACTS_CACHE_MAX,
+  CARD_CACHE_MAX,
+  COMMIT_CACHE_MAX,
+  TREE_CACHE_ENTRIES_MAX,
+  XORB_TABLE_CACHE_MAX_BYTES,
+} from '../limits.ts'
 
 /** What the listing of a file says about it. */
 export interface BlobFacts {
@@ -35,4 +41,3 @@ export class Caches {
   /** By `repoId/blobOid` of a README.md. */
   readonly cards = new LRUCache<string, { data: CardData | null }>({ max: CARD_CACHE_MAX })
 }
-

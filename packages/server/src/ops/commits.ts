@@ -1,6 +1,6 @@
+import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
 /** Commits over HTTP: which way each file should travel, and the commit itself. hub-api.md §7. */
 import { foldOperations, type CommitPlan } from '@cairn/protocol/api/commit-plan'
-import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
 import { decideUpload, type PreuploadReplyFile, type PreuploadRequest } from '@cairn/protocol/api/preupload'
 import { HubError } from '@cairn/protocol/errors'
 import { Attributes } from '@cairn/protocol/git/attributes'
@@ -32,8 +32,11 @@ export async function preupload(
 ): Promise<{ commit: CommitRecord; files: PreuploadReplyFile[] }> {
   const repo = await repoFor(ctx, principal, locator, 'write')
   const { commit } = await resolveRevision(ctx, repo, revision)
-  const stored = async (path: string): Promise<string> => (await readTextFile(ctx, repo, commit, path))?.text ?? ''
-  const attributes = new Attributes([{ dir: '', text: request.gitAttributes ?? (await stored('.gitattributes')) }])
+  const stored = async (path: string): Promise<string> =>
+    (await readTextFile(ctx, repo, commit, path))?.text ?? ''
+  const attributes = new Attributes([
+    { dir: '', text: request.gitAttributes ?? (await stored('.gitattributes')) },
+  ])
   const ignore = parseIgnore(`${await stored('.gitignore')}\n${request.gitIgnore ?? ''}`)
   const files = await Promise.all(
     request.files.map(async (file) => ({
@@ -46,7 +49,12 @@ export async function preupload(
 }
 
 /** sha256 of a file that lies in LFS or Xet, git's blob id of a regular one, null where there is none. */
-async function contentId(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, path: string): Promise<string | null> {
+async function contentId(
+  ctx: OpsContext,
+  repo: RepoRow,
+  commit: CommitRecord,
+  path: string,
+): Promise<string | null> {
   const entry = await entryAt(ctx, repo.id, commit, path)
   if (entry === null || !isFile(entry)) return null
   const facts = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid)
@@ -78,12 +86,21 @@ export async function applyCommit(
     const { ref, commit: head } = await branchOf(ctx, current, revision)
     if (parentCommit !== undefined && !head.oid.startsWith(parentCommit)) {
       if (await isRepeat(ctx, current, head, { plan, message, author })) return head.oid
-      throw new HubError('StaleParent', `The branch is at ${head.oid}, not at the given parent ${parentCommit}`)
+      throw new HubError(
+        'StaleParent',
+        `The branch is at ${head.oid}, not at the given parent ${parentCommit}`,
+      )
     }
     const draft = await draftTree(ctx, current, head, plan)
     if (draft.rootOid === head.treeOid) return head.oid
     const objects = [...blobs, ...draft.objects]
-    const oid = await writeCommit(ctx, current, { treeOid: draft.rootOid, objects, parents: [head.oid], message, author })
+    const oid = await writeCommit(ctx, current, {
+      treeOid: draft.rootOid,
+      objects,
+      parents: [head.oid],
+      message,
+      author,
+    })
     try {
       const changes = [{ name: ref, old: head.oid, next: oid }]
       await landRefs(ctx, { repo: current, principal, changes, reason: 'commit', pointers: draft.pointers })
@@ -97,7 +114,11 @@ export async function applyCommit(
 }
 
 /** A commit goes onto a branch (or another ref that takes commits), never onto a tag or an id. */
-async function branchOf(ctx: OpsContext, repo: RepoRow, revision: string): Promise<{ ref: string; commit: CommitRecord }> {
+async function branchOf(
+  ctx: OpsContext,
+  repo: RepoRow,
+  revision: string,
+): Promise<{ ref: string; commit: CommitRecord }> {
   const { ref, commit } = await resolveRevision(ctx, repo, revision)
   if (ref === null || ref.startsWith('refs/tags/')) throw revisionNotFound(revision)
   return { ref, commit }
@@ -116,7 +137,11 @@ type BlobOid = string
  * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered they are
  * written, so that a body of gigabytes never lies in memory. Blobs of a commit that fails are unreferenced and swept.
  */
-async function receive(ctx: OpsContext, repo: RepoRow, operations: AsyncIterable<CommitOperation>): Promise<Received> {
+async function receive(
+  ctx: OpsContext,
+  repo: RepoRow,
+  operations: AsyncIterable<CommitOperation>,
+): Promise<Received> {
   const folded: CommitOperation<BlobOid>[] = []
   let blobs: NewObject[] = []
   let bufferedBytes = 0
@@ -149,7 +174,12 @@ interface Draft {
 }
 
 /** The tree that the operations make out of a commit's. */
-async function draftTree(ctx: OpsContext, repo: RepoRow, base: CommitRecord, plan: CommitPlan<BlobOid>): Promise<Draft> {
+async function draftTree(
+  ctx: OpsContext,
+  repo: RepoRow,
+  base: CommitRecord,
+  plan: CommitPlan<BlobOid>,
+): Promise<Draft> {
   const edits = new Map<string, TreeEdit>()
   const objects: NewObject[] = []
   const oids = [...plan.changes.values()].flatMap((put) => (put?.kind === 'lfsFile' ? [put.oid] : []))
@@ -178,7 +208,13 @@ async function draftTree(ctx: OpsContext, repo: RepoRow, base: CommitRecord, pla
 }
 
 /** A file that this very commit added and took away again is not in the base and need not be deleted. */
-async function mustDelete(ctx: OpsContext, repo: RepoRow, base: CommitRecord, plan: CommitPlan<BlobOid>, path: string): Promise<boolean> {
+async function mustDelete(
+  ctx: OpsContext,
+  repo: RepoRow,
+  base: CommitRecord,
+  plan: CommitPlan<BlobOid>,
+  path: string,
+): Promise<boolean> {
   if (plan.requiredFiles.has(path)) return true
   for (const folder of plan.deletedFolders.keys()) if (path.startsWith(`${folder}/`)) return false
   const entry = await entryAt(ctx, repo.id, base, path)
@@ -199,9 +235,15 @@ function addPointer(
 ): string {
   const known = stored.get(oid)
   if (known === undefined)
-    throw new HubError('BadRequest', `${printable(path)}: the LFS object ${oid} was not uploaded to this repository: upload it first`)
+    throw new HubError(
+      'BadRequest',
+      `${printable(path)}: the LFS object ${oid} was not uploaded to this repository: upload it first`,
+    )
   if (sizeBytes !== undefined && sizeBytes !== known.sizeBytes)
-    throw new HubError('BadRequest', `${printable(path)}: the LFS object ${oid} has ${known.sizeBytes} bytes, not ${sizeBytes}`)
+    throw new HubError(
+      'BadRequest',
+      `${printable(path)}: the LFS object ${oid} has ${known.sizeBytes} bytes, not ${sizeBytes}`,
+    )
   const blob = newObject(ctx.primitives, 'blob', formatPointer({ oid, sizeBytes: known.sizeBytes }))
   objects.push(blob)
   return blob.oid

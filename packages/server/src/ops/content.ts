@@ -45,7 +45,10 @@ export async function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredC
 }
 
 /** Passes chunks on, and holds the last one back until the whole is known to have the right sha256. */
-export async function* checked(bytes: AsyncIterable<Uint8Array>, expected: { oid: string; sizeBytes: number }): AsyncGenerator<Uint8Array> {
+export async function* checked(
+  bytes: AsyncIterable<Uint8Array>,
+  expected: { oid: string; sizeBytes: number },
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let left = expected.sizeBytes
   for await (const chunk of bytes) {

@@ -11,7 +11,16 @@ import { openGitBlob, openStored, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
 import { resolveRevision, splitRevisionPath } from './revisions.ts'
-import { blobFacts, entryAt, entryNotFound, isFile, isFolder, walk, walkPosition, type PathEntry } from './trees.ts'
+import {
+  blobFacts,
+  entryAt,
+  entryNotFound,
+  isFile,
+  isFolder,
+  walk,
+  walkPosition,
+  type PathEntry,
+} from './trees.ts'
 
 /** An entry of a listing with everything that the wire may say about it. */
 export interface ListedEntry {
@@ -114,17 +123,40 @@ export async function resolveFile(
 
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [facts.lfs.oid])).get(facts.lfs.oid)
   if (stored === undefined)
-    throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, { commit: commit.oid })
+    throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, {
+      commit: commit.oid,
+    })
   if (stored.kind === 'xet' && stored.sha256State === 'mismatch')
     throw new HubError('RepoDisabled', `The content of ${path} does not match its sha256 and was quarantined`)
-  return { ...base, xetHash: stored.kind === 'xet' ? stored.xetHash : null, content: await openStored(ctx, repo, stored) }
+  return {
+    ...base,
+    xetHash: stored.kind === 'xet' ? stored.xetHash : null,
+    content: await openStored(ctx, repo, stored),
+  }
 }
 
-async function describe(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, found: readonly PathEntry[], expand: boolean): Promise<ListedEntry[]> {
-  const facts = await blobFacts(ctx, repo.id, found.filter(({ entry }) => isFile(entry)).map(({ entry }) => entry.oid))
+async function describe(
+  ctx: OpsContext,
+  repo: RepoRow,
+  commit: CommitRecord,
+  found: readonly PathEntry[],
+  expand: boolean,
+): Promise<ListedEntry[]> {
+  const facts = await blobFacts(
+    ctx,
+    repo.id,
+    found.filter(({ entry }) => isFile(entry)).map(({ entry }) => entry.oid),
+  )
   const pointers = [...facts.values()].flatMap((f) => (f.lfs === null ? [] : [f.lfs.oid]))
   const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
-  const last = expand ? await lastCommits(ctx, repo, commit, found.map(({ path }) => path)) : null
+  const last = expand
+    ? await lastCommits(
+        ctx,
+        repo,
+        commit,
+        found.map(({ path }) => path),
+      )
+    : null
   return found.map(({ path, entry }) => {
     const lastCommit = last?.get(path) ?? null
     if (isFolder(entry))
@@ -143,7 +175,12 @@ async function describe(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, fo
   })
 }
 
-async function lastCommits(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, paths: readonly string[]): Promise<Map<string, CommitRecord>> {
+async function lastCommits(
+  ctx: OpsContext,
+  repo: RepoRow,
+  commit: CommitRecord,
+  paths: readonly string[],
+): Promise<Map<string, CommitRecord>> {
   const key = (path: string) => `${repo.id}/${commit.oid}/${path}`
   const result = new Map<string, CommitRecord>()
   const unknown: string[] = []

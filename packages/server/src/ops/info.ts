@@ -30,13 +30,23 @@ export async function repoInfo(
   const files: { path: string; oid: string }[] = []
   for await (const { path, entry } of walk(ctx, repo.id, commit.treeOid, { prefix: '', recursive: true }))
     if (isFile(entry)) files.push({ path, oid: entry.oid })
-  const facts = options.blobs ? await blobFacts(ctx, repo.id, files.map(({ oid }) => oid)) : null
+  const facts = options.blobs
+    ? await blobFacts(
+        ctx,
+        repo.id,
+        files.map(({ oid }) => oid),
+      )
+    : null
   const card = await cardOf(ctx, repo, commit)
   return {
     repo,
     commit,
     card,
-    facts: deriveCardFacts(repo.type, card, files.map(({ path }) => path)),
+    facts: deriveCardFacts(
+      repo.type,
+      card,
+      files.map(({ path }) => path),
+    ),
     siblings: files.map(({ path, oid }) => ({ path, oid, blob: facts?.get(oid) ?? null })),
   }
 }

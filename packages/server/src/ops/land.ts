@@ -75,7 +75,9 @@ export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<
   const truth = new Map((await ctx.catalog.rows.refs.list(repo.id)).map((ref) => [ref.name, ref.oid]))
   await ctx.git.create(repo.id)
   const projected = await ctx.git.listRefs(repo.id)
-  const changes = projected.filter(({ name }) => !truth.has(name)).map(({ name }) => ({ name, oid: null as string | null }))
+  const changes = projected
+    .filter(({ name }) => !truth.has(name))
+    .map(({ name }) => ({ name, oid: null as string | null }))
   const seen = new Map(projected.map(({ name, oid }) => [name, oid]))
   for (const [name, oid] of truth) if (seen.get(name) !== oid) changes.push({ name, oid })
   if (changes.length > 0) await ctx.git.projectRefs(repo.id, changes, repo.defaultRef)
@@ -85,7 +87,10 @@ export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<
 async function project(ctx: OpsContext, repo: RepoRow, changes: readonly RefChange[]): Promise<void> {
   try {
     if (repo.refsDirty) return await repairProjection(ctx, repo)
-    await ctx.git.projectRefs(repo.id, changes.map(({ name, next }) => ({ name, oid: next })))
+    await ctx.git.projectRefs(
+      repo.id,
+      changes.map(({ name, next }) => ({ name, oid: next })),
+    )
     await ctx.catalog.tx((rows) => rows.repos.update(repo.id, { refsDirty: false }))
   } catch (error) {
     // The refs have landed: saying otherwise would make the client do it twice. The mark stays for the repair.
@@ -106,5 +111,16 @@ async function assertPresent(ctx: OpsContext, repo: RepoRow, pointers: readonly 
   const present = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
   const absent = pointers.find((oid) => !present.has(oid))
   if (absent !== undefined)
-    throw new HubError('BadRequest', `The LFS object ${absent} was not uploaded to ${formatRepoId(repo)}: upload it first`)
+    throw new HubError(
+      'BadRequest',
+      `The LFS object ${absent} was not uploaded to ${formatRepoId(repo)}: upload it first`,
+    )
+}
+
+/** At start: makes good what a crash between the transaction and `update-ref` left behind. */
+export async function repairDirty(ctx: OpsContext): Promise<void> {
+  for (const id of await ctx.catalog.rows.repos.listDirty()) {
+    const repo = await ctx.catalog.rows.repos.get(id)
+    if (repo !== null) await repairProjection(ctx, repo)
+  }
 }

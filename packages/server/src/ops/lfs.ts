@@ -32,7 +32,14 @@ export interface SignedQuery {
 export type LfsPlan =
   | { oid: string; sizeBytes: number; state: 'present' }
   | { oid: string; sizeBytes: number; state: 'download' | 'basic' | 'xet' }
-  | { oid: string; sizeBytes: number; state: 'multipart'; uploadId: string; partBytes: number; partCount: number }
+  | {
+      oid: string
+      sizeBytes: number
+      state: 'multipart'
+      uploadId: string
+      partBytes: number
+      partCount: number
+    }
   | { oid: string; sizeBytes: number; state: 'error'; code: number; message: string }
 
 export type LfsTransfer = 'basic' | 'multipart' | 'xet'
@@ -46,11 +53,16 @@ export async function planBatch(
 ): Promise<{ repo: RepoRow; transfer: LfsTransfer; objects: LfsPlan[] }> {
   const repo = await repoFor(ctx, principal, locator, request.operation === 'download' ? 'read' : 'write')
   const sound = request.objects.filter((object) => object.error === undefined)
-  const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, sound.map(({ oid }) => oid))
+  const stored = await ctx.catalog.rows.blobs.contentOf(
+    repo.id,
+    sound.map(({ oid }) => oid),
+  )
   const offered = request.transfers
   const xet = request.operation === 'upload' && offered.includes('xet')
   const multipart = !xet && request.operation === 'upload' && offered.includes('multipart')
-  const objects = request.objects.map((object) => plan(ctx, repo, request.operation, object, stored, { xet, multipart }))
+  const objects = request.objects.map((object) =>
+    plan(ctx, repo, request.operation, object, stored, { xet, multipart }),
+  )
   const transfer = xet ? 'xet' : objects.some(({ state }) => state === 'multipart') ? 'multipart' : 'basic'
   return { repo, transfer, objects }
 }
@@ -63,15 +75,25 @@ function plan(
   stored: ReadonlyMap<string, { sizeBytes: number }>,
   ways: { xet: boolean; multipart: boolean },
 ): LfsPlan {
-  const failed = (code: number, message: string): LfsPlan => ({ oid, sizeBytes, state: 'error', code, message })
+  const failed = (code: number, message: string): LfsPlan => ({
+    oid,
+    sizeBytes,
+    state: 'error',
+    code,
+    message,
+  })
   if (error !== undefined) return failed(error.code, error.message)
   const known = stored.get(oid)
   if (operation === 'download') {
     if (known === undefined) return failed(404, 'Object does not exist')
-    return known.sizeBytes === sizeBytes ? { oid, sizeBytes, state: 'download' } : failed(422, 'The object has another size')
+    return known.sizeBytes === sizeBytes
+      ? { oid, sizeBytes, state: 'download' }
+      : failed(422, 'The object has another size')
   }
   if (known !== undefined)
-    return known.sizeBytes === sizeBytes ? { oid, sizeBytes, state: 'present' } : failed(422, 'The object has another size')
+    return known.sizeBytes === sizeBytes
+      ? { oid, sizeBytes, state: 'present' }
+      : failed(422, 'The object has another size')
   if (ways.xet) return { oid, sizeBytes, state: 'xet' }
   const { basicMaxBytes, partBytes } = ctx.lfs
   if (!ways.multipart || sizeBytes <= basicMaxBytes) return { oid, sizeBytes, state: 'basic' }
@@ -108,9 +130,13 @@ export async function openAddress(
   const repo = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, name)
   const expires = Number(query.expires)
   // A missing repository is told apart from a bad signature by nothing.
-  const valid = repo !== null && ctx.signer.verify('lfs-url', signedText(repo, address, expires), query.signature)
+  const valid =
+    repo !== null && ctx.signer.verify('lfs-url', signedText(repo, address, expires), query.signature)
   if (!valid || !(expires * 1000 > ctx.clock()))
-    throw new HubError('Forbidden', 'This address is not signed by this hub, or no longer valid: ask for a new one')
+    throw new HubError(
+      'Forbidden',
+      'This address is not signed by this hub, or no longer valid: ask for a new one',
+    )
   return repo
 }
 
@@ -148,7 +174,9 @@ export async function completeParts(
   address: Extract<LfsAddress, { use: 'complete' }>,
   parts: readonly { partNumber: number; etag: string }[],
 ): Promise<void> {
-  const present = new Map((await ctx.blobs.parts.list(address.uploadId)).map((part) => [part.partNumber, part]))
+  const present = new Map(
+    (await ctx.blobs.parts.list(address.uploadId)).map((part) => [part.partNumber, part]),
+  )
   const ordered = parts.map(({ partNumber, etag }) => ({ partNumber, etag: etag.replace(/^W\/|"/g, '') }))
   ordered.sort((a, b) => a.partNumber - b.partNumber)
   let total = 0
@@ -158,13 +186,19 @@ export async function completeParts(
       throw new HubError('Invalid', `Part ${part.partNumber} was not uploaded, or has another ETag`)
     total += found.sizeBytes
   }
-  if (total !== address.sizeBytes) throw new HubError('Invalid', `The parts have ${total} bytes, the object ${address.sizeBytes}`)
+  if (total !== address.sizeBytes)
+    throw new HubError('Invalid', `The parts have ${total} bytes, the object ${address.sizeBytes}`)
   await using staged = await ctx.blobs.parts.assemble(address.uploadId, ordered)
   await keep(ctx, repo, address, staged)
   await ctx.blobs.parts.drop(address.uploadId)
 }
 
-async function keep(ctx: OpsContext, repo: RepoRow, { oid, sizeBytes }: { oid: string; sizeBytes: number }, staged: Staged): Promise<void> {
+async function keep(
+  ctx: OpsContext,
+  repo: RepoRow,
+  { oid, sizeBytes }: { oid: string; sizeBytes: number },
+  staged: Staged,
+): Promise<void> {
   try {
     await staged.commit(lfsKey(repo.domainId, oid), { sizeBytes, sha256: oid })
   } catch (error) {
@@ -182,7 +216,12 @@ async function keep(ctx: OpsContext, repo: RepoRow, { oid, sizeBytes }: { oid: s
 }
 
 /** Throws EntryNotFound unless the repository has the object in that size. */
-export async function verifyObject(ctx: OpsContext, principal: Principal, locator: RepoLocator, object: { oid: string; size: number }): Promise<void> {
+export async function verifyObject(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  object: { oid: string; size: number },
+): Promise<void> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [object.oid])).get(object.oid)
   if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')

@@ -30,7 +30,12 @@ export async function listRefs(
 ): Promise<Record<'branches' | 'tags' | 'converts' | 'pullRequests', ListedRef[]>> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const groups = { branches: [], tags: [], converts: [], pullRequests: [] } as Record<string, ListedRef[]>
-  const prefixes = { branches: 'refs/heads/', tags: 'refs/tags/', converts: 'refs/convert/', pullRequests: 'refs/pr/' }
+  const prefixes = {
+    branches: 'refs/heads/',
+    tags: 'refs/tags/',
+    converts: 'refs/convert/',
+    pullRequests: 'refs/pr/',
+  }
   for (const ref of await ctx.catalog.rows.refs.list(repo.id))
     for (const [group, prefix] of Object.entries(prefixes))
       if (ref.name.startsWith(prefix)) {
@@ -49,9 +54,17 @@ export interface CreateBranch {
   overwrite: boolean
 }
 
-export async function createBranch(ctx: OpsContext, principal: Principal, locator: RepoLocator, request: CreateBranch): Promise<void> {
+export async function createBranch(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  request: CreateBranch,
+): Promise<void> {
   if (request.branch.startsWith('refs/'))
-    throw new HubError('BadRequest', `Invalid reference name '${printable(request.branch)}': a branch name does not start with 'refs/'`)
+    throw new HubError(
+      'BadRequest',
+      `Invalid reference name '${printable(request.branch)}': a branch name does not start with 'refs/'`,
+    )
   const name = branchRef(request.branch)
   await changeRefs(ctx, principal, locator, 'branch.create', async (repo) => {
     const existing = await ctx.catalog.rows.refs.get(repo.id, name)
@@ -60,15 +73,28 @@ export async function createBranch(ctx: OpsContext, principal: Principal, locato
     // @huggingface/hub 2.17.5 `createBranch`: overwriting without a start is documented to change nothing.
     if (existing !== null && request.startingPoint === null && !request.empty) return []
     const start = request.empty
-      ? await writeCommit(ctx, repo, { treeOid: emptyTree.oid, objects: [emptyTree], parents: [], message: 'initial commit', author: assertUser(principal) })
+      ? await writeCommit(ctx, repo, {
+          treeOid: emptyTree.oid,
+          objects: [emptyTree],
+          parents: [],
+          message: 'initial commit',
+          author: assertUser(principal),
+        })
       : (await resolveRevision(ctx, repo, request.startingPoint ?? '')).commit.oid
     return existing?.oid === start ? [] : [{ name, old: existing?.oid ?? null, next: start }]
   })
 }
 
-export async function deleteBranch(ctx: OpsContext, principal: Principal, locator: RepoLocator, branch: string): Promise<void> {
+export async function deleteBranch(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  branch: string,
+): Promise<void> {
   const name = branchRef(branch)
-  await changeRefs(ctx, principal, locator, 'branch.delete', async (repo) => [await deletion(ctx, repo, name, branch)])
+  await changeRefs(ctx, principal, locator, 'branch.delete', async (repo) => [
+    await deletion(ctx, repo, name, branch),
+  ])
 }
 
 export async function createTag(
@@ -82,14 +108,23 @@ export async function createTag(
     const { commit } = await resolveRevision(ctx, repo, request.revision)
     if ((await ctx.catalog.rows.refs.get(repo.id, name)) !== null)
       throw new HubError('Conflict', `Tag reference exists already: ${printable(request.tag)}`)
-    const oid = request.message ? await annotatedTag(ctx, principal, repo, commit, request.tag, request.message) : commit.oid
+    const oid = request.message
+      ? await annotatedTag(ctx, principal, repo, commit, request.tag, request.message)
+      : commit.oid
     return [{ name, old: null, next: oid }]
   })
 }
 
-export async function deleteTag(ctx: OpsContext, principal: Principal, locator: RepoLocator, tag: string): Promise<void> {
+export async function deleteTag(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  tag: string,
+): Promise<void> {
   const name = tagRef(tag)
-  await changeRefs(ctx, principal, locator, 'tag.delete', async (repo) => [await deletion(ctx, repo, name, tag)])
+  await changeRefs(ctx, principal, locator, 'tag.delete', async (repo) => [
+    await deletion(ctx, repo, name, tag),
+  ])
 }
 
 /** Commits from a revision back, newest first. */
@@ -113,7 +148,11 @@ export async function listCommits(
     ctx.git.countCommits(repo.id, from ?? commit.oid),
   ])
   const more = skip + commits.length < total && commits.length > 0
-  return { commits, total, nextCursor: more ? sealCursor(ctx.signer, listing, `${from}:${skip + commits.length}`) : null }
+  return {
+    commits,
+    total,
+    nextCursor: more ? sealCursor(ctx.signer, listing, `${from}:${skip + commits.length}`) : null,
+  }
 }
 
 async function changeRefs(
@@ -159,4 +198,3 @@ async function annotatedTag(
   await ctx.git.write(repo.id, [object])
   return object.oid
 }
-

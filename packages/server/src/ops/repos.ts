@@ -1,6 +1,6 @@
+import { HubError } from '@cairn/protocol/errors'
 /** The life of a repository: made, listed, deleted. hub-api.md §3. */
 import { defaultAttributes } from '@cairn/protocol/git/default-attributes'
-import { HubError } from '@cairn/protocol/errors'
 import { newObject, type NewObject } from '@cairn/protocol/git/objects'
 import { assertRepoPath } from '@cairn/protocol/git/paths'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
@@ -32,14 +32,22 @@ const DEFAULT_REF = 'refs/heads/main'
 const OPERATOR_NAME = 'cairn'
 
 /** Makes a repository with one commit on `main`. Conflict when the name is taken. */
-export async function createRepo(ctx: OpsContext, principal: Principal, request: CreateRepo): Promise<RepoRow> {
+export async function createRepo(
+  ctx: OpsContext,
+  principal: Principal,
+  request: CreateRepo,
+): Promise<RepoRow> {
   const namespace = request.namespace ?? (principal.kind === 'user' ? principal.name : null)
   if (namespace === null) throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
   assertNewName(request.name, 'name')
   const owner = await ownerOf(ctx, request.registry, namespace)
   if (owner === null) {
-    if (principal.kind === 'anonymous') throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
-    throw new HubError('Forbidden', `You don't have the rights to create a repository under the namespace '${namespace}'`)
+    if (principal.kind === 'anonymous')
+      throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
+    throw new HubError(
+      'Forbidden',
+      `You don't have the rights to create a repository under the namespace '${namespace}'`,
+    )
   }
   await assertMayCreate(ctx, principal, owner, namespace)
   const at = ctx.clock()
@@ -94,24 +102,36 @@ export async function deleteRepo(ctx: OpsContext, principal: Principal, locator:
   await ctx.repoQueue.run(repo.id, () =>
     ctx.catalog.tx(async (rows, emit) => {
       await rows.repos.markDeleted(repo.id, ctx.clock())
-      await rows.audit.insert(auditRow(ctx, principal, 'repo.delete', formatRepoId(repo), { type: repo.type }, repo.id))
+      await rows.audit.insert(
+        auditRow(ctx, principal, 'repo.delete', formatRepoId(repo), { type: repo.type }, repo.id),
+      )
       emit({ type: 'repo.deleted', repoId: repo.id })
     }),
   )
 }
 
 /** Who owns a namespace: an account of that name, or in a registry with free namespaces its organization. */
-async function ownerOf(ctx: OpsContext, registry: RepoLocator['registry'], namespace: string): Promise<AccountRow | null> {
+async function ownerOf(
+  ctx: OpsContext,
+  registry: RepoLocator['registry'],
+  namespace: string,
+): Promise<AccountRow | null> {
   if (registry.orgId === null) return ctx.catalog.rows.accounts.getByName(namespace)
   const problem = nameProblem(namespace, 'namespace')
   if (problem !== null) throw new HubError('BadRequest', `Invalid namespace: ${problem}`)
   return ctx.catalog.rows.accounts.get(registry.orgId)
 }
 
-async function initialCommit(ctx: OpsContext, principal: Principal, repo: RepoRow, request: CreateRepo): Promise<string> {
+async function initialCommit(
+  ctx: OpsContext,
+  principal: Principal,
+  repo: RepoRow,
+  request: CreateRepo,
+): Promise<string> {
   const text = new TextEncoder()
   const files = new Map<string, Uint8Array>([['.gitattributes', text.encode(defaultAttributes(repo.type))]])
-  if (request.license !== null) files.set('README.md', text.encode(`---\nlicense: ${JSON.stringify(request.license)}\n---\n`))
+  if (request.license !== null)
+    files.set('README.md', text.encode(`---\nlicense: ${JSON.stringify(request.license)}\n---\n`))
   for (const { path, content } of request.files) {
     assertRepoPath(path)
     files.set(path, content)
@@ -143,4 +163,12 @@ function alreadyExists(repo: RepoRow): HubError {
   return new HubError('Conflict', `You already created this ${repo.type} repo: ${formatRepoId(repo)}`, {
     body: { existing: { type: repo.type, namespace: repo.namespace, name: repo.name } },
   })
+}
+
+/** Removes what a deleted repository left on disk. Blobs of its domain stay until a sweep finds them unreferenced. */
+export async function purgeRepo(ctx: OpsContext, repoId: string): Promise<void> {
+  const repo = await ctx.catalog.rows.repos.get(repoId)
+  if (repo !== null && repo.deletedAt === null) return
+  await ctx.git.remove(repoId)
+  await ctx.catalog.tx((rows) => rows.repos.purge(repoId))
 }

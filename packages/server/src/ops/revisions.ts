@@ -129,4 +129,3 @@ function toRecord(oid: string, bytes: Uint8Array): CommitRecord {
     message: commit.message,
   }
 }
-

@@ -5,5 +5,10 @@ import type { Identity } from '@cairn/protocol/git/commits'
 const MAIL_DOMAIN = 'users.noreply.cairn'
 
 export function signatureOf(author: { name: string }, at: number): Identity {
-  return { name: author.name, email: `${author.name}@${MAIL_DOMAIN}`, seconds: Math.floor(at / 1000), timezone: '+0000' }
+  return {
+    name: author.name,
+    email: `${author.name}@${MAIL_DOMAIN}`,
+    seconds: Math.floor(at / 1000),
+    timezone: '+0000',
+  }
 }

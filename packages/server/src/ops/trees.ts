@@ -1,8 +1,8 @@
 /** Reading what a commit holds: folders, entries, LFS pointers, listings. Immutable data, cached by oid. */
 import { HubError } from '@cairn/protocol/errors'
 import { parseTree, type TreeEntry } from '@cairn/protocol/git/objects'
-import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
 import { parsePointer } from '@cairn/protocol/lfs/pointer'
+import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
 
 import type { CommitRecord } from '../git/git-store.ts'
 import { GIT_BLOB_MAX_BYTES, METADATA_FILE_MAX_BYTES, TREE_WALK_ENTRIES_MAX } from '../limits.ts'
@@ -28,7 +28,12 @@ export async function readTree(ctx: OpsContext, repoId: string, treeOid: string)
 }
 
 /** The entry at a path, or null. The empty path is the root folder. */
-export async function entryAt(ctx: OpsContext, repoId: string, commit: CommitRecord, path: string): Promise<TreeEntry | null> {
+export async function entryAt(
+  ctx: OpsContext,
+  repoId: string,
+  commit: CommitRecord,
+  path: string,
+): Promise<TreeEntry | null> {
   let entry: TreeEntry = { mode: '40000', name: '', oid: commit.treeOid }
   if (path === '') return entry
   for (const name of path.split('/')) {
@@ -70,12 +75,14 @@ export async function* walk(
   async function* folder(oid: string, prefix: string): AsyncGenerator<PathEntry> {
     for (const entry of await readTree(ctx, repoId, oid)) {
       seen += 1
-      if (seen > TREE_WALK_ENTRIES_MAX) throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
+      if (seen > TREE_WALK_ENTRIES_MAX)
+        throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
       const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
       const position = walkPosition({ path, entry })
       const due = after === null || Buffer.compare(Buffer.from(position), afterBytes) > 0
       if (due && (isFolder(entry) || isFile(entry))) yield { path, entry }
-      if (isFolder(entry) && options.recursive && (due || after?.startsWith(position))) yield* folder(entry.oid, path)
+      if (isFolder(entry) && options.recursive && (due || after?.startsWith(position)))
+        yield* folder(entry.oid, path)
     }
   }
   yield* folder(treeOid, options.prefix)
@@ -86,7 +93,11 @@ export function walkPosition({ path, entry }: PathEntry): string {
 }
 
 /** Size and pointer of blobs, read in one go and remembered. */
-export async function blobFacts(ctx: OpsContext, repoId: string, oids: readonly string[]): Promise<Map<string, BlobFacts>> {
+export async function blobFacts(
+  ctx: OpsContext,
+  repoId: string,
+  oids: readonly string[],
+): Promise<Map<string, BlobFacts>> {
   const facts = new Map<string, BlobFacts>()
   await Promise.all(
     [...new Set(oids)].map(async (oid) => {
@@ -108,11 +119,19 @@ async function readFacts(ctx: OpsContext, repoId: string, oid: string): Promise<
   if (stat.sizeBytes > LFS_POINTER_MAX_BYTES) return { sizeBytes: stat.sizeBytes, lfs: null }
   const { bytes } = await ctx.git.read(repoId, oid, LFS_POINTER_MAX_BYTES)
   const pointer = parsePointer(bytes)
-  return { sizeBytes: stat.sizeBytes, lfs: pointer === null ? null : { oid: pointer.oid, sizeBytes: pointer.sizeBytes } }
+  return {
+    sizeBytes: stat.sizeBytes,
+    lfs: pointer === null ? null : { oid: pointer.oid, sizeBytes: pointer.sizeBytes },
+  }
 }
 
 /** A small text file of a commit, or null when it is missing, a folder, too large or not UTF-8. */
-export async function readTextFile(ctx: OpsContext, repo: RepoRow, commit: CommitRecord, path: string): Promise<{ oid: string; text: string } | null> {
+export async function readTextFile(
+  ctx: OpsContext,
+  repo: RepoRow,
+  commit: CommitRecord,
+  path: string,
+): Promise<{ oid: string; text: string } | null> {
   const entry = await entryAt(ctx, repo.id, commit, path)
   if (entry === null || !isFile(entry)) return null
   const stat = await ctx.git.stat(repo.id, entry.oid)

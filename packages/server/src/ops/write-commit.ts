@@ -23,7 +23,11 @@ export interface CommitDraft {
 }
 
 /** Writes the objects durably and returns the commit's id. */
-export async function writeCommit(ctx: OpsContext, repo: Pick<RepoRow, 'id'>, draft: CommitDraft): Promise<string> {
+export async function writeCommit(
+  ctx: OpsContext,
+  repo: Pick<RepoRow, 'id'>,
+  draft: CommitDraft,
+): Promise<string> {
   const signature = signatureOf(draft.author, ctx.clock())
   const bytes = encodeCommit({
     treeOid: draft.treeOid,

@@ -29,7 +29,9 @@ const LFS_JSON = { 'Content-Type': 'application/vnd.git-lfs+json' }
 const Verify = z.object({ oid: z.string().regex(/^[0-9a-f]{64}$/), size: z.number().int().nonnegative() })
 const Complete = z.object({
   oid: z.string(),
-  parts: z.array(z.object({ partNumber: z.number().int().positive(), etag: z.string().max(200) })).max(LFS_PARTS_MAX),
+  parts: z
+    .array(z.object({ partNumber: z.number().int().positive(), etag: z.string().max(200) }))
+    .max(LFS_PARTS_MAX),
 })
 
 export const lfsRoutes: readonly Route[] = [
@@ -43,7 +45,11 @@ export const lfsRoutes: readonly Route[] = [
       const xet = transfer === 'xet' ? await xetAction(call, request.ref) : null
       return {
         headers: LFS_JSON,
-        json: { transfer, objects: objects.map((plan) => objectShape(call, repo, plan, xet)), hash_algo: 'sha256' },
+        json: {
+          transfer,
+          objects: objects.map((plan) => objectShape(call, repo, plan, xet)),
+          hash_algo: 'sha256',
+        },
       }
     },
   },
@@ -66,13 +72,23 @@ export const lfsRoutes: readonly Route[] = [
       const address = addressOf(call, 'get')
       const repo = await openAddress(call.ops, call.repo, address, signatureOf(call))
       const source = await openObject(call.ops, repo, address.oid)
-      const headers = { 'Content-Type': 'application/octet-stream', ETag: `"${address.oid}"`, 'Accept-Ranges': 'bytes' }
+      const headers = {
+        'Content-Type': 'application/octet-stream',
+        ETag: `"${address.oid}"`,
+        'Accept-Ranges': 'bytes',
+      }
       const range = parseRange(call.headers.range, source.sizeBytes)
       if (range === 'unsatisfiable')
-        throw new HubError('RangeNotSatisfiable', undefined, { headers: { 'Content-Range': `bytes */${source.sizeBytes}` } })
+        throw new HubError('RangeNotSatisfiable', undefined, {
+          headers: { 'Content-Range': `bytes */${source.sizeBytes}` },
+        })
       if (range === null) return { headers, content: { source } }
       const contentRange = `bytes ${range.start}-${range.end}/${source.sizeBytes}`
-      return { status: 206, headers: { ...headers, 'Content-Range': contentRange }, content: { source, range } }
+      return {
+        status: 206,
+        headers: { ...headers, 'Content-Range': contentRange },
+        content: { source, range },
+      }
     },
   },
   {
@@ -83,7 +99,12 @@ export const lfsRoutes: readonly Route[] = [
       const { uploadId = '', part = '' } = call.params
       const address = { ...addressOf(call, 'part'), use: 'part' as const, uploadId, partNumber: Number(part) }
       await openAddress(call.ops, call.repo, address, signatureOf(call))
-      const { etag } = await receivePart(call.ops, address, readChunks(call.body, address.sizeBytes), address.sizeBytes)
+      const { etag } = await receivePart(
+        call.ops,
+        address,
+        readChunks(call.body, address.sizeBytes),
+        address.sizeBytes,
+      )
       return { status: 200, headers: { ETag: `"${etag}"` } }
     },
   },
@@ -92,7 +113,11 @@ export const lfsRoutes: readonly Route[] = [
     path: '{web}/info/lfs/objects/:oid/parts/:uploadId',
     hub: null,
     async handle(call) {
-      const address = { ...addressOf(call, 'put'), use: 'complete' as const, uploadId: call.params['uploadId'] ?? '' }
+      const address = {
+        ...addressOf(call, 'put'),
+        use: 'complete' as const,
+        uploadId: call.params['uploadId'] ?? '',
+      }
       const repo = await openAddress(call.ops, call.repo, address, signatureOf(call))
       const { parts } = await readJson(call.body, Complete, LFS_COMPLETE_BODY_MAX_BYTES)
       await completeParts(call.ops, repo, address, parts)
@@ -112,7 +137,12 @@ export const lfsRoutes: readonly Route[] = [
 
 type Action = { href: string; header?: Record<string, string>; expires_in?: number }
 
-function objectShape(call: Call, repo: Parameters<typeof signAddress>[1], plan: LfsPlan, xet: Action | null): object {
+function objectShape(
+  call: Call,
+  repo: Parameters<typeof signAddress>[1],
+  plan: LfsPlan,
+  xet: Action | null,
+): object {
   const { oid, sizeBytes } = plan
   const base = `${call.site.base}/${formatRepoPath(call.repo)}.git/info/lfs`
   const href = (path: string, address: LfsAddress) =>
@@ -136,7 +166,10 @@ function objectShape(call: Call, repo: Parameters<typeof signAddress>[1], plan: 
       for (let partNumber = 1; partNumber <= partCount; partNumber += 1) {
         const bytes = Math.min(partBytes, sizeBytes - (partNumber - 1) * partBytes)
         const address: LfsAddress = { use: 'part', oid, sizeBytes: bytes, uploadId, partNumber }
-        header[String(partNumber).padStart(5, '0')] = href(`objects/${oid}/parts/${uploadId}/${partNumber}`, address)
+        header[String(partNumber).padStart(5, '0')] = href(
+          `objects/${oid}/parts/${uploadId}/${partNumber}`,
+          address,
+        )
       }
       const complete = href(`objects/${oid}/parts/${uploadId}`, { use: 'complete', oid, sizeBytes, uploadId })
       return object({ upload: { href: complete, header }, verify })
@@ -158,9 +191,13 @@ async function xetAction(call: Call, ref: string | null): Promise<Action> {
   }
 }
 
-function addressOf(call: Call, use: 'get' | 'put' | 'part'): { use: 'get' | 'put'; oid: string; sizeBytes: number } {
+function addressOf(
+  call: Call,
+  use: 'get' | 'put' | 'part',
+): { use: 'get' | 'put'; oid: string; sizeBytes: number } {
   const sizeBytes = Number(firstOf(call.query, 'size') ?? NaN)
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw new HubError('BadRequest', 'The address has no valid size')
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+    throw new HubError('BadRequest', 'The address has no valid size')
   return { use: use === 'get' ? 'get' : 'put', oid: call.params['oid'] ?? '', sizeBytes }
 }
 

@@ -19,7 +19,12 @@ export const resolveRoutes: readonly Route[] = [
     hub: 'GET /{id}/resolve/{rev}/{path}',
     handle: (call) => download(call, 'content'),
   },
-  { method: 'GET', path: '{web}/raw/*', hub: 'GET /{id}/raw/{rev}/{path}', handle: (call) => download(call, 'raw') },
+  {
+    method: 'GET',
+    path: '{web}/raw/*',
+    hub: 'GET /{id}/raw/{rev}/{path}',
+    handle: (call) => download(call, 'raw'),
+  },
 ]
 
 async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
@@ -27,7 +32,10 @@ async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
   const attachment = readBoolean(call.query, 'download')
   const headers = { ...contentHeaders(file.path, attachment), ...identityOf(file, form, call.site) }
   if (file.xetHash !== null && call.headers.accept?.includes(XET_FILE_INFO))
-    return { headers: { ...headers, 'Content-Type': XET_FILE_INFO }, json: { hash: file.xetHash, size: file.content.sizeBytes } }
+    return {
+      headers: { ...headers, 'Content-Type': XET_FILE_INFO },
+      json: { hash: file.xetHash, size: file.content.sizeBytes },
+    }
   return ranged(file, headers, call.headers.range, call.headers['if-none-match'])
 }
 
@@ -35,7 +43,11 @@ async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
 function identityOf(file: ResolvedFile, form: 'content' | 'raw', site: Site): Record<string, string> {
   const lfs = form === 'content' ? file.facts.lfs : null
   const etag = `"${lfs?.oid ?? file.blobOid}"`
-  const headers: Record<string, string> = { 'X-Repo-Commit': file.commit.oid, ETag: etag, 'Accept-Ranges': 'bytes' }
+  const headers: Record<string, string> = {
+    'X-Repo-Commit': file.commit.oid,
+    ETag: etag,
+    'Accept-Ranges': 'bytes',
+  }
   if (lfs === null) return headers
   headers['X-Linked-ETag'] = etag
   headers['X-Linked-Size'] = String(lfs.sizeBytes)
@@ -56,11 +68,16 @@ function ranged(
   ifNoneMatch: string | undefined,
 ): Reply {
   const { content } = file
-  if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === headers['ETag']))
+  if (
+    ifNoneMatch !== undefined &&
+    ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === headers['ETag'])
+  )
     return { status: 304, headers }
   const range = parseRange(rangeHeader, content.sizeBytes)
   if (range === 'unsatisfiable')
-    throw new HubError('RangeNotSatisfiable', undefined, { headers: { 'Content-Range': `bytes */${content.sizeBytes}` } })
+    throw new HubError('RangeNotSatisfiable', undefined, {
+      headers: { 'Content-Range': `bytes */${content.sizeBytes}` },
+    })
   // @huggingface/hub probes with bytes=0-0 and throws on a 416 and on a bare 200, also for an empty file.
   if (range === null && rangeHeader !== undefined && content.sizeBytes === 0)
     return { headers: { ...headers, 'Content-Range': 'bytes */0' }, content: { source: content } }

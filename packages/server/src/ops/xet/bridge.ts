@@ -34,7 +34,12 @@ export async function* decodeRange(
   terms: Uint8Array,
   range: ByteRange | null,
 ): AsyncGenerator<Uint8Array> {
-  const steps = walkReconstruction(terms, range, (xorb) => tableOf(ctx, repo.domainId, xorb), BRIDGE_STEP_RAW_MAX_BYTES)
+  const steps = walkReconstruction(
+    terms,
+    range,
+    (xorb) => tableOf(ctx, repo.domainId, xorb),
+    BRIDGE_STEP_RAW_MAX_BYTES,
+  )
   // The next step is read and decoded while the last one is being sent.
   let next: Promise<Uint8Array> | null = null
   for await (const step of steps) {
@@ -50,11 +55,21 @@ export async function* decodeRange(
 async function decodeStep(
   ctx: OpsContext,
   domainId: string,
-  step: { xorb: string; byteStart: number; byteEnd: number; chunkHashes: Uint8Array; skipBytes: number; takeBytes: number },
+  step: {
+    xorb: string
+    byteStart: number
+    byteEnd: number
+    chunkHashes: Uint8Array
+    skipBytes: number
+    takeBytes: number
+  },
 ): Promise<Uint8Array> {
   const serialized = new Uint8Array(step.byteEnd - step.byteStart + 1)
   let at = 0
-  for await (const bytes of await ctx.blobs.read(xorbKey(domainId, step.xorb), { start: step.byteStart, end: step.byteEnd })) {
+  for await (const bytes of await ctx.blobs.read(xorbKey(domainId, step.xorb), {
+    start: step.byteStart,
+    end: step.byteEnd,
+  })) {
     serialized.set(bytes, at)
     at += bytes.length
   }

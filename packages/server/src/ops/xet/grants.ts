@@ -47,7 +47,8 @@ export async function openGrant(ctx: OpsContext, token: string | null, scope: Ca
   if (!sealed.success || (sealed.data.e + CAS_TOKEN_GRACE_S) * 1000 < ctx.clock())
     throw new HubError('InvalidCredentials', 'The CAS token is missing, not valid or expired')
   const grant = sealed.data
-  if (scope === 'write' && grant.s !== 'write') throw new HubError('Forbidden', 'This CAS token may only read')
+  if (scope === 'write' && grant.s !== 'write')
+    throw new HubError('Forbidden', 'This CAS token may only read')
   const repo = await ctx.catalog.rows.repos.get(grant.r)
   const principal = await principalBehind(ctx, grant)
   const actions = principal === null ? null : await repoActions(ctx, principal, repo)

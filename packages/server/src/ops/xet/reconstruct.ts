@@ -13,12 +13,20 @@ import { tableOf } from './tables.ts'
 import { hashOf } from './upload.ts'
 
 /** NotFound when the repository has no such file, RangeNotSatisfiable at its end: that is how hf_xet finds it. */
-export async function reconstruct(ctx: OpsContext, repo: RepoRow, hashText: string, range: RawRange | null): Promise<Reconstruction> {
+export async function reconstruct(
+  ctx: OpsContext,
+  repo: RepoRow,
+  hashText: string,
+  range: RawRange | null,
+): Promise<Reconstruction> {
   const file = await ctx.catalog.rows.xet.getFile(repo.id, hashOf(hashText))
-  if (file === null || file.sha256State === 'mismatch') throw new HubError('NotFound', 'There is no such file')
+  if (file === null || file.sha256State === 'mismatch')
+    throw new HubError('NotFound', 'There is no such file')
   const plan = await planReconstruction(file.terms, range, (xorb) => tableOf(ctx, repo.domainId, xorb))
   if (plan === 'unsatisfiable')
-    throw new HubError('RangeNotSatisfiable', undefined, { headers: { 'Content-Range': `bytes */${file.sizeBytes}` } })
+    throw new HubError('RangeNotSatisfiable', undefined, {
+      headers: { 'Content-Range': `bytes */${file.sizeBytes}` },
+    })
   return plan
 }
 
@@ -55,7 +63,10 @@ export function signXorb(ctx: OpsContext, repo: RepoRow, hash: XetHash, range: B
 
 /** Forbidden for a bad signature or an expired address: clients ask for a new plan on 403, and only then. */
 export async function openXorb(ctx: OpsContext, address: XorbAddress): Promise<Content> {
-  if (!ctx.signer.verify('xorb-url', signedText(address), address.signature) || address.expires * 1000 < ctx.clock())
+  if (
+    !ctx.signer.verify('xorb-url', signedText(address), address.signature) ||
+    address.expires * 1000 < ctx.clock()
+  )
     throw new HubError('Forbidden', 'This address is not signed by this hub, or no longer valid')
   const key = xorbKey(address.domainId, hashOf(address.hash))
   const stat = await ctx.blobs.stat(key)

@@ -5,7 +5,11 @@ import type { XetHash } from '@cairn/protocol/xet/hash'
 
 import type { OpsContext } from '../context.ts'
 
-export async function findTable(ctx: OpsContext, domainId: string, xorb: XetHash): Promise<ChunkTable | null> {
+export async function findTable(
+  ctx: OpsContext,
+  domainId: string,
+  xorb: XetHash,
+): Promise<ChunkTable | null> {
   const key = `${domainId}/${xorb}`
   const cached = ctx.caches.chunkTables.get(key)
   if (cached !== undefined) return cached

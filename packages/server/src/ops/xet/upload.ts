@@ -4,7 +4,12 @@ import { setImmediate as pause } from 'node:timers/promises'
 import { HubError } from '@cairn/protocol/errors'
 import { parseXetHash, type XetHash } from '@cairn/protocol/xet/hash'
 import { parseShard } from '@cairn/protocol/xet/shard'
-import { dedupCandidates, ShardRefusedError, verifyShard, type VerifiedFile } from '@cairn/protocol/xet/shard-check'
+import {
+  dedupCandidates,
+  ShardRefusedError,
+  verifyShard,
+  type VerifiedFile,
+} from '@cairn/protocol/xet/shard-check'
 import { TERM_BYTES } from '@cairn/protocol/xet/terms'
 
 import { SHARD_ROWS_PER_TRANSACTION } from '../../limits.ts'
@@ -23,7 +28,8 @@ export async function receiveXorb(
 ): Promise<{ inserted: boolean }> {
   const hash = hashOf(hashText)
   const { domainId } = repo
-  const present = async (): Promise<boolean> => (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).has(hash)
+  const present = async (): Promise<boolean> =>
+    (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).has(hash)
   if (await present()) {
     for await (const _ of body);
     return { inserted: false }
@@ -46,12 +52,21 @@ export async function receiveXorb(
 }
 
 /** Registers the files of a shard for the repository. False when all of them were known. */
-export async function receiveShard(ctx: OpsContext, repo: RepoRow, bytes: Uint8Array): Promise<{ registered: boolean }> {
+export async function receiveShard(
+  ctx: OpsContext,
+  repo: RepoRow,
+  bytes: Uint8Array,
+): Promise<{ registered: boolean }> {
   const { domainId } = repo
   const shard = parseShard(bytes)
   let files: VerifiedFile[]
   try {
-    files = await verifyShard(ctx.primitives, shard, (xorb) => findTable(ctx, domainId, xorb), () => pause())
+    files = await verifyShard(
+      ctx.primitives,
+      shard,
+      (xorb) => findTable(ctx, domainId, xorb),
+      () => pause(),
+    )
   } catch (error) {
     if (error instanceof ShardRefusedError) throw new HubError('BadRequest', error.message, { cause: error })
     throw error
@@ -72,14 +87,24 @@ export async function receiveShard(ctx: OpsContext, repo: RepoRow, bytes: Uint8A
         }
         if (!(await rows.xet.insertFile(repo.id, row, xorbs))) continue
         registered = true
-        if (file.sha256 !== null) emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
+        if (file.sha256 !== null)
+          emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
       }
     })
-  const xorbHashes = [...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)])]
+  const xorbHashes = [
+    ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
+  ]
   const chunks = dedupCandidates(shard, files)
   if (registered && chunks.length > 0)
     await ctx.catalog.tx((rows) =>
-      rows.xet.insertShard({ id: newId(ctx), domainId, repoId: repo.id, createdAt: ctx.clock(), xorbHashes, chunks }),
+      rows.xet.insertShard({
+        id: newId(ctx),
+        domainId,
+        repoId: repo.id,
+        createdAt: ctx.clock(),
+        xorbHashes,
+        chunks,
+      }),
     )
   return { registered }
 }

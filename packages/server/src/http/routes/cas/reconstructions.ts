@@ -1,6 +1,10 @@
-/** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
-import { formatReconstructionV1, formatReconstructionV2, type FetchUrl } from '@cairn/protocol/xet/reconstruction-json'
 import type { RawRange } from '@cairn/protocol/xet/reconstruction'
+/** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
+import {
+  formatReconstructionV1,
+  formatReconstructionV2,
+  type FetchUrl,
+} from '@cairn/protocol/xet/reconstruction-json'
 
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
@@ -27,17 +31,19 @@ function rangeOf(header: string | undefined): RawRange | null {
   return match === null ? null : { start: BigInt(match[1] ?? 0), end: BigInt(match[2] ?? 0) }
 }
 
-const V1_PATHS = ['/cas/g1/v1/reconstructions/:file', '/cas/g1/reconstructions/:file', '/cas/g1/reconstruction/:file']
+const V1_PATHS = [
+  '/cas/g1/v1/reconstructions/:file',
+  '/cas/g1/reconstructions/:file',
+  '/cas/g1/reconstruction/:file',
+]
 
 export const reconstructionRoutes: readonly Route[] = [
-  ...V1_PATHS.map(
-    (path): Route => ({
-      method: 'GET',
-      path,
-      hub: 'GET {cas}/v1/reconstructions/{file}',
-      handle: (call) => plan(call, 1),
-    }),
-  ),
+  ...V1_PATHS.map((path): Route => ({
+    method: 'GET',
+    path,
+    hub: 'GET {cas}/v1/reconstructions/{file}',
+    handle: (call) => plan(call, 1),
+  })),
   {
     method: 'GET',
     path: '/cas/g1/v2/reconstructions/:file',

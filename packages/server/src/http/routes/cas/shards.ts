@@ -17,14 +17,12 @@ async function register({ ops, headers, body }: Call): Promise<0 | 1> {
 const V1_PATHS = ['/cas/g1/v1/shards', '/cas/g1/shards', '/cas/g1/shard/:prefix/:hash']
 
 export const shardRoutes: readonly Route[] = [
-  ...V1_PATHS.map(
-    (path): Route => ({
-      method: 'POST',
-      path,
-      hub: 'POST {cas}/v1/shards',
-      handle: async (call) => ({ json: { result: await register(call) } }),
-    }),
-  ),
+  ...V1_PATHS.map((path): Route => ({
+    method: 'POST',
+    path,
+    hub: 'POST {cas}/v1/shards',
+    handle: async (call) => ({ json: { result: await register(call) } }),
+  })),
   {
     method: 'POST',
     path: '/cas/g1/v2/shards',

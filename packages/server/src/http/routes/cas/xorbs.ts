@@ -2,9 +2,9 @@
 import { HubError } from '@cairn/protocol/errors'
 import { XET_XORB_MAX_BYTES } from '@cairn/protocol/limits'
 
+import { findChunk } from '../../../ops/xet/dedup.ts'
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
-import { findChunk } from '../../../ops/xet/dedup.ts'
 import { receiveXorb } from '../../../ops/xet/upload.ts'
 import { credentialOf } from '../../auth.ts'
 import { readChunks } from '../../body.ts'
@@ -14,7 +14,12 @@ import type { Call, Route } from '../../route.ts'
 
 async function post({ ops, headers, params, body }: Call): Promise<Reply> {
   const repo = await openGrant(ops, credentialOf(headers.authorization), 'write')
-  const { inserted } = await receiveXorb(ops, repo, params['hash'] ?? '', readChunks(body, XET_XORB_MAX_BYTES))
+  const { inserted } = await receiveXorb(
+    ops,
+    repo,
+    params['hash'] ?? '',
+    readChunks(body, XET_XORB_MAX_BYTES),
+  )
   return { json: { was_inserted: inserted } }
 }
 
@@ -64,16 +69,24 @@ const CHUNK_PREFIXES = ['/cas/g1/v1/chunks', '/cas/g1/chunks', '/cas/g1/chunk']
 
 export const xorbRoutes: readonly Route[] = [
   ...PREFIXES.flatMap((prefix): Route[] => [
-    { method: 'POST', path: `${prefix}/:prefix/:hash`, hub: 'POST {cas}/v1/xorbs/{prefix}/{hash}', handle: post },
-    { method: 'GET', path: `${prefix}/:prefix/:hash`, hub: 'HEAD {cas}/v1/xorbs/{prefix}/{hash}', handle: stat },
-  ]),
-  ...CHUNK_PREFIXES.map(
-    (prefix): Route => ({
+    {
+      method: 'POST',
+      path: `${prefix}/:prefix/:hash`,
+      hub: 'POST {cas}/v1/xorbs/{prefix}/{hash}',
+      handle: post,
+    },
+    {
       method: 'GET',
       path: `${prefix}/:prefix/:hash`,
-      hub: 'GET {cas}/v1/chunks/{prefix}/{hash}',
-      handle: chunk,
-    }),
-  ),
+      hub: 'HEAD {cas}/v1/xorbs/{prefix}/{hash}',
+      handle: stat,
+    },
+  ]),
+  ...CHUNK_PREFIXES.map((prefix): Route => ({
+    method: 'GET',
+    path: `${prefix}/:prefix/:hash`,
+    hub: 'GET {cas}/v1/chunks/{prefix}/{hash}',
+    handle: chunk,
+  })),
   { method: 'GET', path: '/cas/g1/fetch/:domain/:hash', hub: null, handle: fetchRange },
 ]

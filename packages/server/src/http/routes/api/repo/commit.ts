@@ -19,7 +19,8 @@ export const commitRoutes: readonly Route[] = [
     quirk: 'a commit that changes nothing answers with the head of the branch',
     async handle({ ops, principal, repo, rest, query, site, body }) {
       refusePullRequest(query)
-      if (firstOf(query, 'hot_reload') !== null) throw new HubError('NotImplemented', 'Hot reload is not supported: this hub runs no Spaces')
+      if (firstOf(query, 'hot_reload') !== null)
+        throw new HubError('NotImplemented', 'Hot reload is not supported: this hub runs no Spaces')
       const commit = await applyCommit(ops, principal, repo, revisionOf(rest), operationsOf(body))
       return {
         json: {
@@ -35,5 +36,6 @@ export const commitRoutes: readonly Route[] = [
 
 async function* operationsOf(body: Call['body']): AsyncGenerator<CommitOperation> {
   const limits = { bodyMaxBytes: COMMIT_BODY_MAX_BYTES, lineMaxBytes: COMMIT_LINE_MAX_BYTES }
-  for await (const { text, number } of readLines(body, limits)) yield parseCommitLine(text, number, assertRepoPath)
+  for await (const { text, number } of readLines(body, limits))
+    yield parseCommitLine(text, number, assertRepoPath)
 }

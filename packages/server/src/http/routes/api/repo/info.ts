@@ -4,8 +4,8 @@ import { readBoolean, readExpand } from '@cairn/protocol/api/query'
 import { HubError } from '@cairn/protocol/errors'
 
 import { repoInfo, type RepoInfo } from '../../../../ops/info.ts'
-import type { Call, Route } from '../../../route.ts'
 import type { Reply } from '../../../reply.ts'
+import type { Call, Route } from '../../../route.ts'
 import { revisionOf } from './refs.ts'
 
 export const infoRoutes: readonly Route[] = [
@@ -24,12 +24,17 @@ async function info({ ops, principal, repo, query }: Call, revision: string | nu
   const securityStatus = readBoolean(query, 'securityStatus')
   if (expand.length > 0 && (blobs || securityStatus))
     throw new HubError('BadRequest', `'expand' cannot be combined with 'blobs' or 'securityStatus'`)
-  if (securityStatus) throw new HubError('NotImplemented', 'This hub does not scan files: securityStatus is not known')
+  if (securityStatus)
+    throw new HubError('NotImplemented', 'This hub does not scan files: securityStatus is not known')
   const found = await repoInfo(ops, principal, repo, revision, { blobs })
   const fields = fieldsOf(found)
   const wanted = expand.length > 0 ? expand : Object.keys(fields).filter((field) => !ON_DEMAND.has(field))
   const id = `${found.repo.namespace}/${found.repo.name}`
-  const json: Record<string, unknown> = { _id: found.repo.id, id, ...(repo.type === 'model' ? { modelId: id } : {}) }
+  const json: Record<string, unknown> = {
+    _id: found.repo.id,
+    id,
+    ...(repo.type === 'model' ? { modelId: id } : {}),
+  }
   for (const field of wanted) {
     const value = fields[field]
     if (value !== undefined) json[field] = value
@@ -59,7 +64,11 @@ function fieldsOf({ repo, commit, card, facts, siblings }: RepoInfo): Record<str
   }
   switch (repo.type) {
     case 'model':
-      return { ...common, library_name: facts.libraryName ?? undefined, pipeline_tag: facts.pipelineTag ?? undefined }
+      return {
+        ...common,
+        library_name: facts.libraryName ?? undefined,
+        pipeline_tag: facts.pipelineTag ?? undefined,
+      }
     case 'dataset':
       return common
     case 'space':

@@ -20,7 +20,8 @@ export const pathsInfoRoutes: readonly Route[] = [
     hub: 'POST /api/{T}/{id}/paths-info/{rev}',
     async handle({ ops, principal, repo, rest, body }) {
       const { paths, expand } = await readFormOrJson(body, Body, ['paths'])
-      if (paths.length > PATHS_INFO_MAX) throw new HubError('TooLarge', `too many parameters: at most ${PATHS_INFO_MAX} paths`)
+      if (paths.length > PATHS_INFO_MAX)
+        throw new HubError('TooLarge', `too many parameters: at most ${PATHS_INFO_MAX} paths`)
       return { json: (await pathsInfo(ops, principal, repo, rest, paths, expand)).map(entryShape) }
     },
   },

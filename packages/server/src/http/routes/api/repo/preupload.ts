@@ -1,5 +1,4 @@
 import { parsePreupload } from '@cairn/protocol/api/preupload'
-
 import { z } from 'zod'
 
 import { PREUPLOAD_BODY_MAX_BYTES } from '../../../../limits.ts'

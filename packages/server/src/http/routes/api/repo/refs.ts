@@ -4,7 +4,14 @@ import { readBoolean, readList } from '@cairn/protocol/api/query'
 import { HubError } from '@cairn/protocol/errors'
 import { z } from 'zod'
 
-import { createBranch, createTag, deleteBranch, deleteTag, listCommits, listRefs } from '../../../../ops/refs.ts'
+import {
+  createBranch,
+  createTag,
+  deleteBranch,
+  deleteTag,
+  listCommits,
+  listRefs,
+} from '../../../../ops/refs.ts'
 import { readJson } from '../../../body.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'

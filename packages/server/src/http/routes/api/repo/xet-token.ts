@@ -1,11 +1,14 @@
 import { grantCas } from '../../../../ops/xet/grants.ts'
-import type { Call, Route } from '../../../route.ts'
 import type { Reply } from '../../../reply.ts'
+import type { Call, Route } from '../../../route.ts'
 import { casUrl } from '../../../urls.ts'
 import { refusePullRequest } from './pull-request.ts'
 
 /** Both forms at once: huggingface_hub up to 1.18 reads the headers, everything newer the JSON (xet.md §7). */
-async function tokenReply({ ops, principal, repo, query, site }: Call, scope: 'read' | 'write'): Promise<Reply> {
+async function tokenReply(
+  { ops, principal, repo, query, site }: Call,
+  scope: 'read' | 'write',
+): Promise<Reply> {
   refusePullRequest(query)
   const { accessToken, exp } = await grantCas(ops, principal, repo, scope)
   return {

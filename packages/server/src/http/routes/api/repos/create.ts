@@ -18,7 +18,13 @@ const Body = z.looseObject({
   sdk: z.enum(['gradio', 'streamlit', 'docker', 'static']).nullish(),
   license: z.string().max(100).nullish(),
   files: z
-    .array(z.object({ path: z.string(), content: z.string(), encoding: z.enum(['base64', 'utf-8']).default('utf-8') }))
+    .array(
+      z.object({
+        path: z.string(),
+        content: z.string(),
+        encoding: z.enum(['base64', 'utf-8']).default('utf-8'),
+      }),
+    )
     .max(100)
     .nullish(),
 })
@@ -48,9 +54,15 @@ export const createRoutes: readonly Route[] = [
       const type = request.type ?? 'model'
       const unsupported = UNSUPPORTED.find((key) => request[key] !== undefined && request[key] !== null)
       if (unsupported !== undefined)
-        throw new HubError('NotImplemented', `Creating a repository with '${unsupported}' is not supported: this hub runs no Spaces`)
+        throw new HubError(
+          'NotImplemented',
+          `Creating a repository with '${unsupported}' is not supported: this hub runs no Spaces`,
+        )
       if (request.visibility === 'protected')
-        throw new HubError('NotImplemented', `Visibility 'protected' is not supported: use 'public' or 'private'`)
+        throw new HubError(
+          'NotImplemented',
+          `Visibility 'protected' is not supported: use 'public' or 'private'`,
+        )
       if (type === 'space' && !request.sdk)
         throw new HubError('BadRequest', `A Space needs an 'sdk': gradio, streamlit, docker or static`)
       try {

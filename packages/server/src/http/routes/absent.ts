@@ -1,0 +1,176 @@
+/**
+ * Routes of the Hub that this hub knows and does not have. They answer 501 with a reason, so that a client sees the
+ * cause and no script takes a 200 for an effect. A row leaves this table when its route arrives.
+ */
+import { HubError } from '@cairn/protocol/errors'
+
+import type { Method, Route } from '../route.ts'
+
+/** What is missing, as the caller reads it, and its routes as `METHOD path`. */
+const ABSENT: Readonly<Record<string, readonly string[]>> = {
+  'Listing and searching repositories': [
+    'GET /api/models',
+    'GET /api/datasets',
+    'GET /api/spaces',
+    'GET /api/spaces/semantic-search',
+    'GET /api/models-tags-by-type',
+    'GET /api/datasets-tags-by-type',
+    'GET /api/quicksearch',
+    'GET /api/trending',
+    'GET /api/tasks',
+    'GET /api/metrics',
+    'GET /api/docs',
+    'GET /api/docs/search',
+    'GET {api}/leaderboard',
+  ],
+  'Moving, duplicating and configuring repositories': [
+    'POST /api/repos/move',
+    'PUT {api}/settings',
+    'POST {api}/duplicate',
+    'GET {api}/auth-check',
+    'GET {api}/auth-check/write',
+    'POST {api}/resource-group',
+    'GET {api}/resource-group',
+  ],
+  Likes: ['POST {api}/like', 'DELETE {api}/like', 'GET {api}/likers', 'GET /api/users/:user/likes'],
+  'Rewriting and comparing history': [
+    'POST {api}/super-squash/*',
+    'GET {api}/lfs-files',
+    'POST {api}/lfs-files/batch',
+    'POST {api}/lfs-files/duplicate',
+    'DELETE {api}/lfs-files/:sha',
+    'GET {api}/compare/*',
+    'GET {api}/treesize/*',
+    'GET {api}/notebook/*',
+    'GET {api}/jwt',
+    'GET {api}/scan',
+  ],
+  'Git over HTTP': [
+    'GET {web}/info/refs',
+    'POST {web}/git-upload-pack',
+    'POST {web}/git-receive-pack',
+    'POST {web}/info/lfs/locks/verify',
+    'GET {web}/info/lfs/locks',
+    'POST {web}/info/lfs/locks',
+  ],
+  'Discussions and pull requests': [
+    'GET {api}/discussions',
+    'POST {api}/discussions',
+    'GET {api}/discussions/:num',
+    'POST {api}/discussions/:num/comment',
+    'POST {api}/discussions/:num/comment/:comment/edit',
+    'POST {api}/discussions/:num/comment/:comment/hide',
+    'POST {api}/discussions/:num/title',
+    'POST {api}/discussions/:num/status',
+    'POST {api}/discussions/:num/merge',
+    'POST {api}/discussions/:num/pin',
+  ],
+  'Gated access': [
+    'GET {api}/user-access-request/:status',
+    'POST {api}/user-access-request/handle',
+    'POST {api}/user-access-request/grant',
+    'POST {api}/user-access-request/batch',
+    'POST {api}/user-access-request/cancel',
+    'POST {web}/ask-access',
+    'GET {web}/user-access-report',
+  ],
+  Collections: [
+    'GET /api/collections',
+    'POST /api/collections',
+    'GET /api/collections/*',
+    'PATCH /api/collections/*',
+    'DELETE /api/collections/*',
+    'POST /api/collections/*',
+  ],
+  'Running Spaces': [
+    'GET /api/spaces/hardware',
+    'GET /api/spaces/templates',
+    ...['runtime', 'metrics', 'events', 'secrets', 'variables', 'logs/run', 'logs/build'].map(
+      (name) => `GET /api/spaces/:namespace/:name/${name}`,
+    ),
+    ...['hardware', 'sleeptime', 'pause', 'restart', 'dev-mode', 'storage', 'secrets', 'variables'].map(
+      (name) => `POST /api/spaces/:namespace/:name/${name}`,
+    ),
+    ...['storage', 'secrets', 'variables', 'volumes'].map(
+      (name) => `DELETE /api/spaces/:namespace/:name/${name}`,
+    ),
+    'PUT /api/spaces/:namespace/:name/volumes',
+  ],
+  'Pages of users and organizations': [
+    'GET /api/users/:user/overview',
+    'GET /api/users/:user/followers',
+    'GET /api/users/:user/following',
+    'GET /api/users/:user/avatar',
+    'GET /api/users/:user/socials',
+    'GET /api/organizations/:org/overview',
+    'GET /api/organizations/:org/members',
+    'GET /api/organizations/:org/followers',
+    'GET /api/organizations/:org/avatar',
+    'GET /api/organizations/:org/socials',
+    'PUT /api/organizations/:org/members/:user/role',
+    'GET /api/avatars/:name',
+    'GET /api/settings/repositories',
+    'GET /api/organizations/:org/settings/repositories',
+  ],
+  Webhooks: [
+    'GET /api/settings/webhooks',
+    'POST /api/settings/webhooks',
+    'GET /api/settings/webhooks/:id',
+    'POST /api/settings/webhooks/:id',
+    'DELETE /api/settings/webhooks/:id',
+    'POST /api/settings/webhooks/:id/enable',
+    'POST /api/settings/webhooks/:id/disable',
+    'POST /api/settings/webhooks/:id/replay/:log',
+  ],
+  Notifications: [
+    'GET /api/notifications',
+    'POST /api/notifications',
+    'PATCH /api/settings/notifications',
+    'PATCH /api/settings/watch',
+  ],
+  Papers: [
+    'GET /api/papers',
+    'GET /api/papers/search',
+    'GET /api/papers/:id',
+    'GET /api/daily_papers',
+    'POST /api/papers/index',
+    'POST /api/papers/:id/links',
+  ],
+  Jobs: [
+    'GET /api/jobs/*',
+    'POST /api/jobs/*',
+    'PUT /api/jobs/*',
+    'GET /api/scheduled-jobs/*',
+    'POST /api/scheduled-jobs/*',
+    'PUT /api/scheduled-jobs/*',
+    'DELETE /api/scheduled-jobs/*',
+  ],
+  Buckets: [
+    'GET /api/buckets/*',
+    'POST /api/buckets/*',
+    'PUT /api/buckets/*',
+    'DELETE /api/buckets/*',
+    'GET /buckets/*',
+  ],
+  Kernels: ['GET /api/kernels', 'GET /api/kernels/*', 'GET /kernels/*'],
+  'Logging in by browser or by identity token': [
+    'POST /oauth/token',
+    'GET /oauth/authorize',
+    'GET /oauth/userinfo',
+    'POST /oauth/register',
+    'GET /.well-known/openid-configuration',
+  ],
+}
+
+export const absentRoutes: readonly Route[] = Object.entries(ABSENT).flatMap(([feature, rows]) =>
+  rows.map((row): Route => {
+    const [method = 'GET', path = ''] = row.split(' ')
+    return {
+      method: method as Method,
+      path,
+      hub: row,
+      absent: true,
+      handle: () => Promise.reject(new HubError('NotImplemented', `${feature}: not supported by this hub`)),
+    }
+  }),
+)

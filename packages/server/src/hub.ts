@@ -1,0 +1,97 @@
+/** The composition root: the only file that knows which backends were chosen. */
+import { randomBytes } from 'node:crypto'
+import { isIPv6, type AddressInfo } from 'node:net'
+
+import type { Config } from './config.ts'
+import type { DataDir } from './data-dir.ts'
+import { openGitStore } from './git/store.ts'
+import { createApp } from './http/app.ts'
+import { startJobs } from './jobs/outbox.ts'
+import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
+import { adminRepos } from './ops/admin-repos.ts'
+import { admin, type AdminDeps } from './ops/admin.ts'
+import { Caches } from './ops/caches.ts'
+import type { AccountDeps } from './ops/change.ts'
+import type { Log, OpsContext } from './ops/context.ts'
+import { KeyedQueue } from './ops/keyed-queue.ts'
+import { repairDirty } from './ops/land.ts'
+import { Signer } from './ops/signer.ts'
+import { nativePrimitives } from './primitives.ts'
+import { openDiskBlobStore } from './store/blobs/disk.ts'
+import { openSqliteCatalog } from './store/catalog/sqlite.ts'
+import { XorbPool } from './workers/xorb-pool.ts'
+
+export interface Hub {
+  readonly deps: AccountDeps
+  readonly ops: OpsContext
+  /** The address it listens on, e.g. `http://0.0.0.0:8080`. */
+  listen(): Promise<{ url: string }>
+  /** As the operator. */
+  admin(request: unknown): Promise<unknown>
+  /** Lets open requests end, within `DRAIN_MS`, then closes everything. */
+  close(): Promise<void>
+}
+
+/** What tests and unusual installations set apart. */
+export interface HubOptions {
+  clock?: () => number
+  lfs?: Partial<OpsContext['lfs']>
+}
+
+export async function createHub(
+  config: Config,
+  dataDir: DataDir,
+  log: Log,
+  options: HubOptions = {},
+): Promise<Hub> {
+  const clock = options.clock ?? Date.now
+  await using opening = new AsyncDisposableStack()
+  const catalog = opening.use(await openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock }))
+  const blobs = opening.use(await openDiskBlobStore(dataDir.blobsPath))
+  const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
+  const xorbs = opening.use(new XorbPool())
+  const ops: OpsContext = {
+    catalog,
+    blobs,
+    git,
+    xorbs,
+    primitives: nativePrimitives,
+    signer: new Signer(dataDir.secrets.signing),
+    caches: new Caches(),
+    repoQueue: new KeyedQueue(),
+    lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
+    dedupDomain: config.dedupDomain,
+    clock,
+    random: randomBytes,
+    log,
+  }
+  await repairDirty(ops)
+  const deps: AdminDeps = { catalog, clock, random: randomBytes, repos: adminRepos(ops) }
+  const app = createApp(ops, deps, { publicUrl: config.publicUrl, trustedProxies: config.trustedProxies })
+  const jobs = opening.use(startJobs(ops))
+  const backends = opening.move()
+
+  return {
+    deps,
+    ops,
+    async listen() {
+      await app.listen({ host: config.host, port: config.port })
+      const { port } = app.server.address() as AddressInfo
+      return { url: `http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port}` }
+    },
+    admin: (request) => admin(deps, { kind: 'operator' }, request),
+    async close() {
+      // Node keeps a connection that was busy at this moment for its whole keep-alive time.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 200)
+      const limit = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS)
+      try {
+        await app.close()
+      } finally {
+        clearInterval(idle)
+        clearTimeout(limit)
+      }
+      await jobs.stop()
+      await backends.disposeAsync()
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What happens after a change: events are taken from the outbox, row by row, and each job may run twice (its lease may
+ * end, the process may die) without harm.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limits.ts'
+import type { OpsContext } from '../ops/context.ts'
+import { purgeRepo } from '../ops/repos.ts'
+import { verifySha256 } from '../ops/xet/verify-sha256.ts'
+import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
+
+export interface Jobs extends AsyncDisposable {
+  /** Waits for the jobs that run, and takes no more. */
+  stop(): Promise<void>
+}
+
+export function startJobs(ctx: OpsContext): Jobs {
+  const stopping = new AbortController()
+  const loop = run(ctx, stopping.signal)
+  const stop = async (): Promise<void> => {
+    stopping.abort()
+    await loop
+  }
+  return { stop, [Symbol.asyncDispose]: stop }
+}
+
+async function run(ctx: OpsContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    let claimed: OutboxRow[] = []
+    try {
+      const now = ctx.clock()
+      if ((await ctx.catalog.rows.outbox.count()) > 0)
+        claimed = await ctx.catalog.tx((rows) => rows.outbox.claim(now, now + JOB_LEASE_MS, JOB_BATCH))
+      for (const row of claimed) {
+        if (signal.aborted) break
+        await carryOut(ctx, row)
+      }
+    } catch (error) {
+      ctx.log.error({ err: error }, 'the outbox cannot be read')
+    }
+    if (claimed.length < JOB_BATCH)
+      await sleep(JOB_POLL_MS, undefined, { signal, ref: false }).catch(() => undefined)
+  }
+}
+
+async function carryOut(ctx: OpsContext, { id, event, attempts }: OutboxRow): Promise<void> {
+  try {
+    await handle(ctx, event)
+    await ctx.catalog.tx((rows) => rows.outbox.done(id))
+  } catch (error) {
+    ctx.log.error({ err: error, event: event.type, attempts }, 'a job failed')
+    const retryAt =
+      attempts >= JOB_ATTEMPTS_MAX
+        ? Number.MAX_SAFE_INTEGER
+        : ctx.clock() + 1000 * 2 ** Math.min(attempts, 12)
+    await ctx.catalog.tx((rows) => rows.outbox.fail(id, retryAt, String(error)))
+  }
+}
+
+async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
+  switch (event.type) {
+    case 'repo.deleted':
+      return purgeRepo(ctx, event.repoId)
+    case 'xet.file-registered':
+      return verifySha256(ctx, event)
+    case 'repo.created':
+    case 'refs.updated':
+      return
+  }
+}
