@@ -17,7 +17,7 @@ import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
 import { Signer } from './ops/signer.ts'
 import { nativePrimitives } from './primitives.ts'
-import { openDiskBlobStore } from './store/blobs/disk.ts'
+import { DiskBlobStore } from './store/blobs/disk.ts'
 import { openSqliteCatalog } from './store/catalog/sqlite.ts'
 import { XorbPool } from './workers/xorb-pool.ts'
 
@@ -47,7 +47,7 @@ export async function createHub(
   const clock = options.clock ?? Date.now
   await using opening = new AsyncDisposableStack()
   const catalog = opening.use(await openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock }))
-  const blobs = opening.use(await openDiskBlobStore(dataDir.blobsPath))
+  const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
   const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
   const xorbs = opening.use(new XorbPool())
   const ops: OpsContext = {

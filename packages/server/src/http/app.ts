@@ -59,7 +59,11 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
         url: path,
         handler: (request, reply) =>
           answer(ops, request, reply, dialectOf(path), async (requestId, signal) => {
-            const call = await openCall({ ops, admin }, options, request, requestId, signal, { path, type })
+            const call = await openCall({ ops, admin }, options, request, requestId, signal, {
+              route,
+              path,
+              type,
+            })
             return route.handle(call)
           }),
       })
@@ -129,7 +133,7 @@ async function openCall(
   request: FastifyRequest,
   requestId: string,
   signal: AbortSignal,
-  pattern: { path: string; type: RepoType | null },
+  pattern: { route: Route; path: string; type: RepoType | null },
 ): Promise<Call> {
   const raw = request.raw
   const path = routed.get(raw) ?? { url: raw.url ?? '/', registry: null }
@@ -157,7 +161,10 @@ async function openCall(
   return {
     ops,
     admin,
-    principal: await authenticate(ops, credentialOf(raw.headers.authorization)),
+    principal: await authenticate(
+      ops,
+      pattern.route.ownCredential ? null : credentialOf(raw.headers.authorization),
+    ),
     site,
     registry,
     requestId,

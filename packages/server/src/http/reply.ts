@@ -3,7 +3,7 @@ import type { ByteRange, Content } from '../ops/content.ts'
 
 export interface Reply {
   status?: number
-  headers?: Record<string, string | number | readonly string[]>
+  headers?: Record<string, string | number | undefined>
   /** Sent compact: DuckDB looks for the literal `"type":"file"` (clients.md §0.19). */
   json?: unknown
   text?: string

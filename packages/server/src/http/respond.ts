@@ -6,7 +6,8 @@ import type { Reply } from './reply.ts'
 export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
   const body = bodyOf(reply)
   response.statusCode = reply.status ?? 200
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  for (const [name, value] of Object.entries(reply.headers ?? {}))
+    if (value !== undefined) response.setHeader(name, value)
   if (body !== null && body.type !== null && !response.hasHeader('Content-Type'))
     response.setHeader('Content-Type', body.type)
   if (reply.content === undefined) {

@@ -24,6 +24,8 @@ export interface Route {
   hub: string | null
   /** One line for API.md where we differ knowingly. */
   quirk?: string
+  /** The route judges the credential itself: a CAS token, or the signature of the address. Its principal is anonymous. */
+  ownCredential?: true
   /** The route only says that it does not exist yet. */
   absent?: true
   handle: (call: Call) => Promise<Reply>

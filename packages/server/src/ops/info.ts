@@ -1,5 +1,6 @@
 /** What is known about a repository at a revision. hub-api.md §4.1. */
-import { deriveCardFacts, parseCard, type CardData, type CardFacts } from '@cairn/protocol/api/card'
+import { parseCard, type CardData } from '@cairn/protocol/api/card'
+import { deriveCardFacts, type CardFacts } from '@cairn/protocol/api/card-facts'
 
 import type { CommitRecord } from '../git/git-store.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'

@@ -55,6 +55,7 @@ export const lfsRoutes: readonly Route[] = [
   },
   {
     method: 'PUT',
+    ownCredential: true,
     path: '{web}/info/lfs/objects/:oid',
     hub: null,
     async handle(call) {
@@ -66,6 +67,7 @@ export const lfsRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    ownCredential: true,
     path: '{web}/info/lfs/objects/:oid',
     hub: null,
     async handle(call) {
@@ -93,6 +95,7 @@ export const lfsRoutes: readonly Route[] = [
   },
   {
     method: 'PUT',
+    ownCredential: true,
     path: '{web}/info/lfs/objects/:oid/parts/:uploadId/:part',
     hub: null,
     async handle(call) {
@@ -110,6 +113,7 @@ export const lfsRoutes: readonly Route[] = [
   },
   {
     method: 'POST',
+    ownCredential: true,
     path: '{web}/info/lfs/objects/:oid/parts/:uploadId',
     hub: null,
     async handle(call) {

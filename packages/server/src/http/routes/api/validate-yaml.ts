@@ -1,4 +1,4 @@
-import { validateCard } from '@cairn/protocol/api/card'
+import { validateCard } from '@cairn/protocol/api/card-rules'
 import { REPO_TYPES } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 

@@ -1,6 +1,6 @@
 import { HubError } from '@cairn/protocol/errors'
 
-import { whoami } from '../../../ops/accounts.ts'
+import { whoami } from '../../../ops/whoami.ts'
 import type { Route } from '../../route.ts'
 
 export const whoamiRoutes: readonly Route[] = [

@@ -40,18 +40,21 @@ const V1_PATHS = [
 export const reconstructionRoutes: readonly Route[] = [
   ...V1_PATHS.map((path): Route => ({
     method: 'GET',
+    ownCredential: true,
     path,
     hub: 'GET {cas}/v1/reconstructions/{file}',
     handle: (call) => plan(call, 1),
   })),
   {
     method: 'GET',
+    ownCredential: true,
     path: '/cas/g1/v2/reconstructions/:file',
     hub: 'GET {cas}/v2/reconstructions/{file}',
     handle: (call) => plan(call, 2),
   },
   {
     method: 'GET',
+    ownCredential: true,
     path: '/cas/g1/v1/files/:file',
     hub: 'HEAD {cas}/v1/files/{file}',
     async handle({ ops, headers, params }) {

@@ -19,12 +19,14 @@ const V1_PATHS = ['/cas/g1/v1/shards', '/cas/g1/shards', '/cas/g1/shard/:prefix/
 export const shardRoutes: readonly Route[] = [
   ...V1_PATHS.map((path): Route => ({
     method: 'POST',
+    ownCredential: true,
     path,
     hub: 'POST {cas}/v1/shards',
     handle: async (call) => ({ json: { result: await register(call) } }),
   })),
   {
     method: 'POST',
+    ownCredential: true,
     path: '/cas/g1/v2/shards',
     hub: 'POST {cas}/v2/shards',
     quirk: 'answers when all is checked and durable, with the terminal event only',

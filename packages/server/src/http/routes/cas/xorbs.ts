@@ -71,12 +71,14 @@ export const xorbRoutes: readonly Route[] = [
   ...PREFIXES.flatMap((prefix): Route[] => [
     {
       method: 'POST',
+      ownCredential: true,
       path: `${prefix}/:prefix/:hash`,
       hub: 'POST {cas}/v1/xorbs/{prefix}/{hash}',
       handle: post,
     },
     {
       method: 'GET',
+      ownCredential: true,
       path: `${prefix}/:prefix/:hash`,
       hub: 'HEAD {cas}/v1/xorbs/{prefix}/{hash}',
       handle: stat,
@@ -84,9 +86,10 @@ export const xorbRoutes: readonly Route[] = [
   ]),
   ...CHUNK_PREFIXES.map((prefix): Route => ({
     method: 'GET',
+    ownCredential: true,
     path: `${prefix}/:prefix/:hash`,
     hub: 'GET {cas}/v1/chunks/{prefix}/{hash}',
     handle: chunk,
   })),
-  { method: 'GET', path: '/cas/g1/fetch/:domain/:hash', hub: null, handle: fetchRange },
+  { method: 'GET', ownCredential: true, path: '/cas/g1/fetch/:domain/:hash', hub: null, handle: fetchRange },
 ]
