@@ -35,7 +35,7 @@ export async function serve(config: Config, { stdout, isTty }: ServeOutput): Pro
   // All that can be refused is looked at before anything is written.
   const bootstrap = config.bootstrapFile === null ? null : await readBootstrap(config.bootstrapFile)
   await assertUsable(config.dataDir)
-  await assertPortFree(config)
+  await assertListenable(config)
 
   const log = openLog(config.logLevel)
   await using dataDir = await openDataDir(config.dataDir, { random: randomBytes })
@@ -111,11 +111,10 @@ async function storeGenerated(path: string, generated: readonly GeneratedToken[]
 }
 
 /**
- * Rejects with the system's error when somebody listens there, before a data directory is made. Listening itself
- * may still fail: the port is free again in between.
+ * Rejects with the system's error when the hub could not listen there, before a data directory is made. Listening
+ * itself may still fail: the port is free again in between.
  */
-async function assertPortFree({ host, port }: Config): Promise<void> {
-  if (port === 0) return
+async function assertListenable({ host, port }: Config): Promise<void> {
   const probe = createServer()
   await new Promise<void>((resolve, reject) => {
     probe.once('error', reject)
