@@ -58,6 +58,7 @@ test('the first start makes a private directory with a secret that stays', async
   for (const file of ['secrets.json', 'server.json', 'admin-token', 'lock'])
     expect(await modeOf(join(path, file))).toBe('600')
   expect(await modeOf(path)).toBe('700')
+  expect(await readdir(path)).not.toContain('lock-journal')
   await first[Symbol.asyncDispose]()
   await first[Symbol.asyncDispose]()
   expect(await readdir(path)).toEqual(['admin-token', 'blobs', 'lock', 'repos', 'secrets.json'])
@@ -102,6 +103,10 @@ test('what cannot be a data directory is refused and stays as it was', async () 
   await expect(open(join(dir, 'none'), { mustExist: true })).rejects.toThrow(/no hub in/)
   await expect(open(dir, { mustExist: true })).rejects.toThrow(/no hub in/)
   expect(await readdir(dir)).toEqual(['file'])
+})
+
+test.skipIf(process.platform !== 'linux')('a file system that makes no directories is refused', async () => {
+  await expect(open('/proc/cairn/data')).rejects.toBeInstanceOf(DataDirError)
 })
 
 test.skipIf(asRoot)('an unwritable directory is refused', async () => {

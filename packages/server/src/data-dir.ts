@@ -129,11 +129,18 @@ async function assertParentWritable(path: string): Promise<void> {
   }
 }
 
-/** 0700 when we make it; one that is there keeps the mode its owner chose. */
+/**
+ * 0700 when we make it; one that is there keeps the mode its owner chose. Parents are made one by one: Node's own
+ * recursive mkdir never returns where the kernel answers ENOENT for a parent that exists, as below /proc.
+ */
 async function makeDir(path: string): Promise<void> {
+  const missing: string[] = []
+  for (let dir = path; !(await exists(dir)) && dir !== dirname(dir); dir = dirname(dir)) missing.unshift(dir)
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (made !== undefined) await syncDir(dirname(made))
+    for (const dir of missing) {
+      await mkdir(dir, { mode: 0o700 })
+      await syncDir(dirname(dir))
+    }
   } catch (error) {
     throw refusal(path, error)
   }
@@ -151,7 +158,7 @@ async function takeLock(path: string): Promise<DatabaseSync> {
   let lock: DatabaseSync | null = null
   try {
     lock = new DatabaseSync(lockPath, { timeout: 0 })
-    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
     lock?.close()

@@ -1,0 +1,183 @@
+/** `cairn admin …`: each command becomes one request to the hub, and its answer one print. */
+import { InvalidArgumentError, type Command } from 'commander'
+
+import { CliError, UsageError, type CliIo } from '../io.ts'
+import type { AdminAnswer } from './print.ts'
+
+/** The largest secret that is read from a file or from stdin. */
+const TOKEN_FILE_MAX_BYTES = 16 * 1024
+
+interface AdminRequest {
+  resource: string
+  verb: 'create' | 'list' | 'delete'
+  args: Record<string, unknown>
+}
+
+type Options = Record<string, string | boolean | number | undefined>
+
+export function addAdminCommands(program: Command, io: CliIo): void {
+  const admin = program
+    .command('admin')
+    .description('users, organizations, tokens, repositories and registries of a hub')
+    .addHelpText(
+      'after',
+      `
+Works on the data directory of a hub, running or stopped (--data), or with an
+administrator's write token in HF_TOKEN on a hub elsewhere (--endpoint).
+
+Examples:
+  $ cairn admin user create alice --fullname 'Alice A.'
+  $ cairn admin token create alice --name laptop
+  $ cairn admin org create acme
+  $ cairn admin member set acme alice write
+  $ cairn admin registry create acme/staging --data /srv/cairn
+  $ HF_TOKEN=hf_… cairn admin user list --endpoint https://hub.example.org --json`,
+    )
+
+  /** A leaf: where it is sent, and how it is sent and printed. */
+  function leaf(parent: Command, usage: string, description: string, toRequest: ToRequest): Command {
+    return parent
+      .command(usage)
+      .description(description)
+      .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+      .option('--endpoint <url>', 'a hub elsewhere, with the token in HF_TOKEN')
+      .option('--json', 'print the answer as JSON')
+      .action(async (...given: unknown[]) => {
+        const words = given.slice(0, -2) as string[]
+        const options = given.at(-2) as Options
+        const request = await toRequest(words, options)
+        const { sendAdmin } = await import('./send.ts')
+        const target = {
+          data: options['data'] as string | undefined,
+          endpoint: options['endpoint'] as string | undefined,
+        }
+        const answer = (await sendAdmin(request, target, io)) as AdminAnswer
+        const { printAnswer } = await import('./print.ts')
+        printAnswer(request, answer, options['json'] === true, io)
+      })
+  }
+  type ToRequest = (words: string[], options: Options) => AdminRequest | Promise<AdminRequest>
+  const group = (name: string, description: string): Command => admin.command(name).description(description)
+
+  const user = group('user', 'people who have tokens and repositories')
+  leaf(user, 'create <name>', 'make a user', ([name], o) =>
+    request('user', 'create', {
+      name,
+      id: o['id'],
+      fullname: o['fullname'],
+      email: o['email'],
+      isAdmin: o['admin'],
+    }),
+  )
+    .option('--id <id>', 'a chosen id')
+    .option('--fullname <text>')
+    .option('--email <address>')
+    .option('--admin', 'may administer this hub')
+  leaf(user, 'list', 'list users', () => request('user', 'list', {}))
+  leaf(user, 'delete <name>', 'delete a user who owns no repositories', ([name]) =>
+    request('user', 'delete', { name }),
+  )
+
+  const org = group('org', 'organizations')
+  leaf(org, 'create <name>', 'make an organization', ([name], o) =>
+    request('org', 'create', { name, id: o['id'], fullname: o['fullname'] }),
+  )
+    .option('--id <id>', 'a chosen id')
+    .option('--fullname <text>')
+  leaf(org, 'list', 'list organizations', () => request('org', 'list', {}))
+  leaf(org, 'delete <name>', 'delete an organization that owns nothing', ([name]) =>
+    request('org', 'delete', { name }),
+  )
+
+  const member = group('member', 'who belongs to which organization')
+  leaf(member, 'set <org> <user> <role>', 'give a role: admin, write, contributor or read', ([o, u, role]) =>
+    request('member', 'create', { org: o, user: u, role }),
+  )
+  leaf(member, 'remove <org> <user>', 'take the membership away', ([o, u]) =>
+    request('member', 'delete', { org: o, user: u }),
+  )
+  leaf(member, 'list <org>', 'list members', ([o]) => request('member', 'list', { org: o }))
+
+  const token = group('token', 'access tokens of users')
+  leaf(token, 'create <user>', 'make a token and print it, once', async ([u], o) =>
+    request('token', 'create', {
+      user: u,
+      name: o['name'],
+      role: o['role'],
+      expiresInDays: o['expiresInDays'],
+      token: typeof o['tokenFile'] === 'string' ? await readToken(o['tokenFile'], io) : undefined,
+    }),
+  )
+    .requiredOption('--name <name>', 'what the user knows it by')
+    .option('--role <role>', 'read or write', 'write')
+    .option('--expires-in-days <days>', 'for ever when absent', parseDays)
+    .option('--token-file <file>', "a chosen token's string, from a file or - for standard input")
+  leaf(token, 'list <user>', 'list tokens, without their strings', ([u]) =>
+    request('token', 'list', { user: u }),
+  )
+  leaf(token, 'delete <user> <token>', 'delete a token by name or id', ([u, t]) =>
+    request('token', 'delete', { user: u, token: t }),
+  )
+
+  const repo = group('repo', 'repositories')
+  leaf(repo, 'create <id>', 'make a repository NAMESPACE/NAME', ([id], o) =>
+    request('repo', 'create', { ...repoArgs(id, o), private: o['private'] === true }),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--private', 'for members only')
+  leaf(repo, 'list', 'list repositories of one registry', (_, o) =>
+    request('repo', 'list', { registry: o['registry'] }),
+  ).option('--registry <org/slug>', 'of another registry than the default one')
+  leaf(repo, 'delete <id>', 'delete a repository with all its files', ([id], o) =>
+    request('repo', 'delete', repoArgs(id, o)),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
+
+  const registry = group('registry', 'registries, each served at /ORG/SLUG/huggingface')
+  leaf(registry, 'create <org/slug>', 'make a registry of an organization', ([name]) =>
+    request('registry', 'create', { registry: name }),
+  )
+  leaf(registry, 'list', 'list registries', () => request('registry', 'list', {}))
+  leaf(registry, 'delete <org/slug>', 'delete a registry that holds no repositories', ([name]) =>
+    request('registry', 'delete', { registry: name }),
+  )
+}
+
+function request(resource: string, verb: AdminRequest['verb'], args: AdminRequest['args']): AdminRequest {
+  return {
+    resource,
+    verb,
+    args: Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)),
+  }
+}
+
+function repoArgs(id: string | undefined, options: Options): AdminRequest['args'] {
+  const [namespace, name, ...rest] = (id ?? '').split('/')
+  if (!namespace || !name || rest.length > 0)
+    throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
+  return { type: options['type'], registry: options['registry'], namespace, name }
+}
+
+function parseDays(text: string): number {
+  const days = Number(text)
+  if (!(days > 0)) throw new InvalidArgumentError('Give a number of days.')
+  return days
+}
+
+/** Not an argument: those can be seen by every user of the machine. */
+async function readToken(path: string, io: CliIo): Promise<string> {
+  const { createReadStream } = await import('node:fs')
+  let text = ''
+  try {
+    for await (const chunk of path === '-' ? io.stdin : createReadStream(path)) {
+      text += chunk.toString()
+      if (text.length > TOKEN_FILE_MAX_BYTES) throw new CliError(`${path} is too large for a token`)
+    }
+  } catch (error) {
+    if (error instanceof CliError) throw error
+    throw new CliError(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+  return text.trim()
+}

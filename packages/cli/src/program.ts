@@ -1,0 +1,85 @@
+/** The words of `cairn`, and what becomes of failures. Verbs are imported when they are called: help stays fast. */
+import { createRequire } from 'node:module'
+
+import { Command, CommanderError } from 'commander'
+
+import { addAdminCommands } from './admin/commands.ts'
+import { CliError, UsageError, type CliIo } from './io.ts'
+
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+
+/** Runs one command line and returns the exit code. Never rejects. */
+export async function run(argv: readonly string[], io: CliIo): Promise<number> {
+  const program = buildProgram(io)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return 0
+  } catch (error) {
+    // Commander has said what was wrong by itself.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    for (const line of (await explain(error)).split('\n')) io.stderr.write(`cairn: ${line}\n`)
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
+  }
+}
+
+function buildProgram(io: CliIo): Command {
+  const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+  const program = new Command('cairn')
+    .description('The model hub you run yourself: every tool that honours HF_ENDPOINT works against it.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .configureHelp({ showGlobalOptions: false })
+    .showHelpAfterError('(add --help for what is possible)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ cairn serve --data ./cairn-data\n  $ cairn admin user create alice\n  $ cairn admin token create alice --name laptop',
+    )
+
+  program
+    .command('serve')
+    .description('start a hub, and stop it again with Ctrl-C or SIGTERM')
+    .option('--data <dir>', 'data directory, made when missing (CAIRN_DATA; ./cairn-data)')
+    .option('--host <address>', 'address to listen on (CAIRN_HOST; 127.0.0.1)')
+    .option('--port <number>', 'port to listen on, 0 picks a free one (CAIRN_PORT; 8080)')
+    .option(
+      '--public-url <url>',
+      'base of all addresses that the hub hands out (CAIRN_PUBLIC_URL; from each request)',
+    )
+    .option(
+      '--bootstrap <file>',
+      'JSON of users, organizations and tokens that shall exist (CAIRN_BOOTSTRAP)',
+    )
+    .option('--log-level <level>', 'fatal, error, warn, info, debug or silent (CAIRN_LOG_LEVEL; warn)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ cairn serve\n  $ cairn serve --data /srv/cairn --host 0.0.0.0 --public-url https://hub.example.org\n  $ cairn serve --port 0 --bootstrap users.json',
+    )
+    .action(async (flags: Record<string, string>) => (await import('./serve.ts')).serve(flags, io))
+
+  addAdminCommands(program, io)
+
+  program
+    .command('completion')
+    .description('print a completion script')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ source <(cairn completion bash)\n  $ cairn completion fish > ~/.config/fish/completions/cairn.fish',
+    )
+    .action(async (shell: string) => {
+      const { completionScript } = await import('./completion.ts')
+      io.stdout.write(completionScript(program, shell))
+    })
+  return program
+}
+
+async function explain(error: unknown): Promise<string> {
+  if (error instanceof CliError) return error.message
+  const { explainFailure } = await import('@cairn/server/failure')
+  return (
+    explainFailure(error) ??
+    `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  )
+}

@@ -1,0 +1,190 @@
+/**
+ * Administration by hand: one entry for `POST /api/admin` and `cairn admin`. Arguments are checked here, rights in
+ * the operations themselves.
+ */
+import { HubError } from '@cairn/protocol/errors'
+import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
+import { z } from 'zod'
+
+import { ADMIN_LIST_MAX, TOKEN_LIFETIME_MAX_DAYS } from '../limits.ts'
+import { assertInstanceAdmin, type Principal } from './access.ts'
+import {
+  emailField,
+  formatIssues,
+  fullnameField,
+  idField,
+  nameField,
+  orgRoleField,
+  tokenNameField,
+  tokenRoleField,
+  tokenStringField,
+} from './account-fields.ts'
+import {
+  createAccount,
+  deleteAccount,
+  listAccounts,
+  listMembers,
+  removeMember,
+  setMember,
+} from './accounts.ts'
+import type { AccountDeps } from './change.ts'
+import { createRegistry, deleteRegistry, listRegistries } from './registries.ts'
+import { createToken, deleteToken, listTokens } from './tokens.ts'
+
+/** A registry by its public name; null is the default one. */
+export type RegistryName = { org: string; slug: string } | null
+
+export interface AdminRepo {
+  registry: RegistryName
+  type: RepoType
+  namespace: string
+  name: string
+}
+
+/** What `repo create|list|delete` calls. Values come back as JSON for the caller. */
+export interface AdminRepoOps {
+  create(principal: Principal, repo: AdminRepo & { private: boolean }): Promise<unknown>
+  delete(principal: Principal, repo: AdminRepo): Promise<unknown>
+  list(principal: Principal, filter: { registry: RegistryName; limit: number }): Promise<unknown[]>
+}
+
+export interface AdminDeps extends AccountDeps {
+  repos: AdminRepoOps
+}
+
+export interface AdminRequest {
+  resource: string
+  verb: string
+  args: Record<string, unknown>
+}
+
+const DAY_MS = 24 * 3600_000
+
+const requestSchema = z.strictObject({
+  resource: z.string(),
+  verb: z.string(),
+  args: z.record(z.string(), z.unknown()).default({}),
+})
+
+const registryField = z
+  .string()
+  .max(400)
+  .regex(/^[^/]+\/[^/]+$/, 'a registry is given as ORG/SLUG')
+  .transform((text) => {
+    const [org = '', slug = ''] = text.split('/')
+    return { org, slug }
+  })
+
+const repoFields = {
+  registry: registryField.nullish().transform((name) => name ?? null),
+  type: z.enum(REPO_TYPES).default('model'),
+  namespace: nameField,
+  name: nameField,
+}
+
+type Action = (deps: AdminDeps, principal: Principal, args: unknown) => Promise<unknown>
+
+/** Ties a schema to the operation that its values go to. */
+function action<S extends z.ZodType>(
+  schema: S,
+  run: (deps: AdminDeps, principal: Principal, args: z.infer<S>) => Promise<unknown>,
+): Action {
+  return (deps, principal, args) => run(deps, principal, checked(schema, args))
+}
+
+const ACTIONS: Record<string, Record<string, Action>> = {
+  user: {
+    create: action(
+      z.strictObject({
+        name: nameField,
+        id: idField.optional(),
+        fullname: fullnameField.optional(),
+        email: emailField.optional(),
+        isAdmin: z.boolean().optional(),
+      }),
+      (deps, who, user) => createAccount(deps, who, { ...user, kind: 'user' }),
+    ),
+    list: action(z.strictObject({}), (deps, who) => listAccounts(deps, who, 'user')),
+    delete: action(z.strictObject({ name: nameField }), (deps, who, { name }) =>
+      deleteAccount(deps, who, 'user', name),
+    ),
+  },
+  org: {
+    create: action(
+      z.strictObject({ name: nameField, id: idField.optional(), fullname: fullnameField.optional() }),
+      (deps, who, org) => createAccount(deps, who, { ...org, kind: 'org' }),
+    ),
+    list: action(z.strictObject({}), (deps, who) => listAccounts(deps, who, 'org')),
+    delete: action(z.strictObject({ name: nameField }), (deps, who, { name }) =>
+      deleteAccount(deps, who, 'org', name),
+    ),
+  },
+  member: {
+    create: action(z.strictObject({ org: nameField, user: nameField, role: orgRoleField }), setMember),
+    list: action(z.strictObject({ org: nameField }), (deps, who, { org }) => listMembers(deps, who, org)),
+    delete: action(z.strictObject({ org: nameField, user: nameField }), removeMember),
+  },
+  token: {
+    create: action(
+      z.strictObject({
+        user: nameField,
+        name: tokenNameField,
+        role: tokenRoleField.default('write'),
+        token: tokenStringField.optional(),
+        expiresInDays: z.number().positive().max(TOKEN_LIFETIME_MAX_DAYS).optional(),
+      }),
+      (deps, who, { user, expiresInDays, ...token }) =>
+        createToken(deps, who, user, {
+          ...token,
+          expiresAt: expiresInDays === undefined ? null : Math.round(deps.clock() + expiresInDays * DAY_MS),
+        }),
+    ),
+    list: action(z.strictObject({ user: nameField }), (deps, who, { user }) => listTokens(deps, who, user)),
+    delete: action(z.strictObject({ user: nameField, token: tokenNameField }), (deps, who, { user, token }) =>
+      deleteToken(deps, who, user, token),
+    ),
+  },
+  registry: {
+    create: action(z.strictObject({ registry: registryField }), (deps, who, { registry }) =>
+      createRegistry(deps, who, registry.org, registry.slug),
+    ),
+    list: action(z.strictObject({}), (deps, who) => listRegistries(deps, who)),
+    delete: action(z.strictObject({ registry: registryField }), (deps, who, { registry }) =>
+      deleteRegistry(deps, who, registry.org, registry.slug),
+    ),
+  },
+  repo: {
+    create: action(
+      z.strictObject({ ...repoFields, private: z.boolean().default(false) }),
+      (deps, who, repo) => deps.repos.create(who, repo),
+    ),
+    list: action(
+      z.strictObject({
+        registry: repoFields.registry,
+        limit: z.int().min(1).max(ADMIN_LIST_MAX).default(ADMIN_LIST_MAX),
+      }),
+      (deps, who, filter) => deps.repos.list(who, filter),
+    ),
+    delete: action(z.strictObject(repoFields), (deps, who, repo) => deps.repos.delete(who, repo)),
+  },
+}
+
+/** Carries out a request as it came from outside. BadRequest names each argument that is wrong. */
+export async function admin(deps: AdminDeps, principal: Principal, request: unknown): Promise<unknown> {
+  assertInstanceAdmin(principal)
+  const { resource, verb, args }: AdminRequest = checked(requestSchema, request)
+  const verbs = Object.hasOwn(ACTIONS, resource) ? ACTIONS[resource] : undefined
+  const run = verbs !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+  if (run === undefined)
+    throw new HubError(
+      'BadRequest',
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete`,
+    )
+  return run(deps, principal, args)
+}
+
+function checked<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw new HubError('BadRequest', formatIssues(parsed.error).join('; '))
+  return parsed.data
+}

@@ -1,0 +1,49 @@
+/** One administrative change: a transaction with its audit rows, made by somebody who may. */
+import type { Catalog, CatalogRows } from '../store/catalog/catalog.ts'
+import { assertInstanceAdmin, type Principal } from './access.ts'
+import { newTokenString } from './token-string.ts'
+
+export interface AccountDeps {
+  catalog: Catalog
+  /** Milliseconds since the epoch. */
+  clock: () => number
+  random: (sizeBytes: number) => Uint8Array
+}
+
+export interface Change {
+  rows: CatalogRows
+  at: number
+  newId(): string
+  newTokenString(): string
+  /** `details` never holds a secret. */
+  audit(action: string, subject: string, details?: Record<string, unknown>): Promise<void>
+}
+
+/** Runs `work` in a transaction for an administrator; Unauthenticated or Forbidden for anybody else. */
+export async function change<T>(
+  deps: AccountDeps,
+  principal: Principal,
+  work: (change: Change) => Promise<T>,
+): Promise<T> {
+  assertInstanceAdmin(principal)
+  const at = deps.clock()
+  const newId = (): string => Buffer.from(deps.random(12)).toString('hex')
+  return deps.catalog.tx((rows) =>
+    work({
+      rows,
+      at,
+      newId,
+      newTokenString: () => newTokenString(deps.random),
+      audit: (action, subject, details = {}) =>
+        rows.audit.insert({
+          id: newId(),
+          at,
+          actorId: principal.kind === 'user' ? principal.accountId : null,
+          action,
+          repoId: null,
+          subject,
+          details: JSON.stringify(details),
+        }),
+    }),
+  )
+}
