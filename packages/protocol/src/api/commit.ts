@@ -10,7 +10,7 @@ import {
   COMMIT_DESCRIPTION_MAX_BYTES,
   COMMIT_LINE_MAX_BYTES,
   COMMIT_SUMMARY_MAX_BYTES,
-  INLINE_FILE_MAX_BYTES,
+  REGULAR_FILE_MAX_BYTES,
   LFS_OBJECT_MAX_BYTES,
 } from '../limits.ts'
 import { printable } from '../repo-id.ts'
@@ -155,11 +155,11 @@ function contentOf(file: z.infer<typeof VALUES.file>): Uint8Array {
     if (!file.content.isWellFormed())
       throw new HubError('BadRequest', `'content': is not well-formed Unicode`)
     const bytes = utf8.encode(file.content)
-    if (bytes.length > INLINE_FILE_MAX_BYTES)
+    if (bytes.length > REGULAR_FILE_MAX_BYTES)
       throw new HubError('TooLarge', 'the file is too large to be inline')
     return bytes
   }
-  if (base64SizeBytes(file.content) > INLINE_FILE_MAX_BYTES)
+  if (base64SizeBytes(file.content) > REGULAR_FILE_MAX_BYTES)
     throw new HubError('TooLarge', 'the file is too large to be inline')
   const bytes = decodeBase64(file.content)
   if (bytes === null) throw new HubError('BadRequest', `'content': is not valid base64`)
