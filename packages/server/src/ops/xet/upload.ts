@@ -38,7 +38,8 @@ export async function receiveXorb(
   const verified = await verifyXorb(ctx.xorbs, body, hash, (bytes) => staged.append(bytes))
   // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
   // copy. So one at a time, and bytes without a row (left by a crash) give way to those that were just verified.
-  return ctx.repoQueue.run(`xorb/${domainId}/${hash}`, async () => {
+  // Awaited here: leaving the block ends the staged write.
+  return await ctx.repoQueue.run(`xorb/${domainId}/${hash}`, async () => {
     if (await present()) return { inserted: false }
     const key = xorbKey(domainId, hash)
     await ctx.blobs.delete(key)
