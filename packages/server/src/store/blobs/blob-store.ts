@@ -35,11 +35,41 @@ export class BlobMismatchError extends Error {
   }
 }
 
-/** A write in progress. Invisible until `commit`; `abort`, disposal or a crash leaves nothing behind. */
+/** A part is longer than it may be. It has not been stored. */
+export class PartTooLargeError extends Error {
+  readonly sizeBytesMax: number
+
+  constructor(sizeBytesMax: number) {
+    super(`The part has more than ${sizeBytesMax} bytes`)
+    this.name = 'PartTooLargeError'
+    this.sizeBytesMax = sizeBytesMax
+  }
+}
+
+/**
+ * A part that was to be joined is `absent`, has another ETag than the caller says (`etag`), or its bytes are no
+ * longer those of its ETag (`bytes`: the store has lost data). Nothing has been staged.
+ */
+export class PartMismatchError extends Error {
+  readonly partNumber: number
+  readonly reason: 'absent' | 'etag' | 'bytes'
+
+  constructor(partNumber: number, reason: PartMismatchError['reason'], options?: ErrorOptions) {
+    super(`Part ${partNumber} cannot be joined: ${reason}`, options)
+    this.name = 'PartMismatchError'
+    this.partNumber = partNumber
+    this.reason = reason
+  }
+}
+
+/**
+ * A write in progress. Invisible until `commit`; `abort`, disposal or a crash leaves nothing behind. Takes one call
+ * at a time, except that `abort` may come at any moment: it waits for what is under way, and an append then fails.
+ */
 export interface Staged extends AsyncDisposable {
   /**
    * Adds bytes at the end. The store may keep a reference until the promise settles, not longer. sha256 is
-   * computed on the way.
+   * computed on the way. A failed write is told by this call or a later one, at the latest by `commit`.
    */
   append(bytes: Uint8Array): Promise<void>
   readonly sizeBytes: number
@@ -48,6 +78,7 @@ export interface Staged extends AsyncDisposable {
   /**
    * Makes the bytes durable and then visible under the key. An existing blob of that key is kept and the staged
    * bytes are dropped (keys name content, so both are the same). Throws `BlobMismatchError` when `expect` is not met.
+   * Success or not, this ends the write: size and sha256 can still be asked, nothing else.
    */
   commit(key: BlobKey, expect?: { sizeBytes?: number; sha256?: string }): Promise<void>
   /** Idempotent. */
@@ -56,12 +87,24 @@ export interface Staged extends AsyncDisposable {
 
 /** Parts of one large object that arrive in any order, each perhaps twice, over several requests and restarts. */
 export interface PartStore {
-  /** Stores one part durably, replacing an earlier one of that number; returns its ETag (hex sha256). */
-  put(uploadId: string, partNumber: number, bytes: AsyncIterable<Uint8Array>, sizeBytesMax: number): Promise<{ etag: string; sizeBytes: number }>
+  /**
+   * Stores one part durably, replacing an earlier one of that number in one step; returns its ETag (hex sha256).
+   * Throws `PartTooLargeError`. When it throws, also because `bytes` did, the earlier part is as it was.
+   */
+  put(
+    uploadId: string,
+    partNumber: number,
+    bytes: AsyncIterable<Uint8Array>,
+    sizeBytesMax: number,
+  ): Promise<{ etag: string; sizeBytes: number }>
   /** The parts present, by number. Empty when the upload is unknown. */
   list(uploadId: string): Promise<{ partNumber: number; etag: string; sizeBytes: number }[]>
-  /** Joins parts 1…n into a staged write, verifying each part's bytes against its ETag. The parts stay until `drop`. */
+  /**
+   * Joins parts 1…n into a staged write, verifying each part's bytes against its ETag. The parts stay until `drop`.
+   * Throws `PartMismatchError`, and RangeError when the list is not 1…n.
+   */
   assemble(uploadId: string, parts: { partNumber: number; etag: string }[]): Promise<Staged>
+  /** Idempotent. */
   drop(uploadId: string): Promise<void>
   /** Uploads not touched since `before` (ms since the epoch), for the sweeper. */
   listStale(before: number): AsyncIterable<string>
@@ -77,7 +120,10 @@ export interface BlobStore extends AsyncDisposable {
   /**
    * Streams a blob or an inclusive range of it. Throws `BlobNotFoundError` before the first chunk.
    * Buffers are reused: a chunk stays valid until the second `next()` after the one that returned it, so a
-   * consumer may have exactly one write in flight while it asks for the following chunk.
+   * consumer may have exactly one write in flight while it asks for the following chunk. The last chunk stays valid.
+   * Iterated once. Who does not iterate calls `return` on the iterator, or a file or connection stays open.
+   * Throws RangeError for a range that does not lie within the blob. A blob that turns out shorter than its size
+   * makes the iteration throw: a stream that ends without an error is complete.
    */
   read(key: BlobKey, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
   stage(): Promise<Staged>
@@ -87,5 +133,9 @@ export interface BlobStore extends AsyncDisposable {
   /** In key order, strictly after `after`. */
   list(prefix: string, after?: BlobKey): AsyncIterable<BlobStat>
   /** null: this store cannot, stream the bytes through the hub. */
-  presign(key: BlobKey, use: 'get' | 'put', options: PresignOptions): Promise<{ url: string; expiresAt: number } | null>
+  presign(
+    key: BlobKey,
+    use: 'get' | 'put',
+    options: PresignOptions,
+  ): Promise<{ url: string; expiresAt: number } | null>
 }

@@ -1,0 +1,28 @@
+/**
+ * Large buffers lent again and again: fresh memory for every chunk is what makes moving bytes expensive in Node
+ * (toolchain.md §5). A borrower gives a buffer back only when nobody, the kernel included, can still touch it;
+ * when in doubt it drops it and the garbage collector takes it.
+ */
+export class BufferPool {
+  readonly bufferBytes: number
+  readonly #idleMax: number
+  readonly #idle: Buffer[] = []
+
+  constructor(bufferBytes: number, idleMax: number) {
+    this.bufferBytes = bufferBytes
+    this.#idleMax = idleMax
+  }
+
+  /** Its content is whatever the last borrower left. */
+  take(): Buffer {
+    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes)
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#idle.length < this.#idleMax) this.#idle.push(buffer)
+  }
+
+  get idleCount(): number {
+    return this.#idle.length
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Reads a stretch of an open file through two reused buffers and closes the file at the end. Owns the promise of
+ * `BlobStore.read` on how long a chunk stays valid.
+ */
+import type { FileHandle } from 'node:fs/promises'
+
+import type { BufferPool } from './buffer-pool.ts'
+
+/**
+ * Takes over the file. A stretch of at most one buffer is read at once, so that nothing stays open for it. Throws
+ * when the file ends early, whoever truncated it.
+ */
+export async function readFrom(
+  file: FileHandle,
+  offset: number,
+  sizeBytes: number,
+  pool: BufferPool,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (sizeBytes > pool.bufferBytes) return closingUnstarted(file, chunksOf(file, offset, sizeBytes, pool))
+  try {
+    const chunk = Buffer.allocUnsafeSlow(sizeBytes)
+    await fill(file, chunk, offset)
+    return only(chunk)
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * The two buffers take turns, so a chunk is overwritten by the second `next()` after its own. The last chunk is
+ * never pooled memory: when the consumer learns of the end it may still be writing that chunk, but no longer the one
+ * before. So both buffers are free at the end. A consumer that leaves early, or a failing read, may leave either in
+ * use; then both are dropped.
+ */
+async function* chunksOf(
+  file: FileHandle,
+  offset: number,
+  sizeBytes: number,
+  pool: BufferPool,
+): AsyncGenerator<Uint8Array> {
+  try {
+    const end = offset + sizeBytes
+    const lastStart = end - (sizeBytes % pool.bufferBytes || pool.bufferBytes)
+    const buffers: Buffer[] = []
+    let position = offset
+    for (let turn = 0; position < lastStart; turn ^= 1) {
+      const buffer = (buffers[turn] ??= pool.take())
+      await fill(file, buffer, position)
+      position += buffer.length
+      yield buffer
+    }
+    const last = Buffer.allocUnsafeSlow(end - lastStart)
+    await fill(file, last, lastStart)
+    yield last
+    for (const buffer of buffers) pool.give(buffer)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Returning a generator that never ran skips its `finally`. */
+function closingUnstarted(
+  file: FileHandle,
+  chunks: AsyncGenerator<Uint8Array>,
+): AsyncIterableIterator<Uint8Array> {
+  let started = false
+  return {
+    next() {
+      started = true
+      return chunks.next()
+    },
+    async return() {
+      if (!started) await file.close()
+      started = true
+      return chunks.return(undefined)
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+
+async function* only(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (chunk.length > 0) yield chunk
+}
+
+async function fill(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  for (let filled = 0; filled < buffer.length;) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
+    if (bytesRead === 0) throw new Error(`The file ends at byte ${position + filled}, earlier than it should`)
+    filled += bytesRead
+  }
+}
