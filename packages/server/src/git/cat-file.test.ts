@@ -67,7 +67,7 @@ describe('reading', () => {
   })
 
   test('reads go on over the death of the helper', async () => {
-    const blobs = Array.from({ length: 200 }, (_, n) => blob(`${n}`.repeat(2000)))
+    const blobs = Array.from({ length: 200 }, (_, n) => blob(`${n}`.repeat(200_000)))
     await store.write(repo, blobs)
     await store.read(repo, blobs[0]!.oid)
     const reads = blobs.map(async ({ oid }) => store.read(repo, oid))

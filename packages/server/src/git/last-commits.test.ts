@@ -49,6 +49,27 @@ describe('history', () => {
     await expect(store.lastCommits(repo, missing, ['a'])).rejects.toThrow(GitObjectNotFoundError)
   })
 
+  test('where both sides of a merge made the same change, the first side is named', async () => {
+    const base = await commit([], { a: '0', b: '0' }, 1000)
+    const left = await commit([base], { a: '1' }, 1001)
+    const right = await commit([base], { a: '1', b: '1' }, 1002)
+    const merge = await commit([left, right], { b: '1' }, 1003)
+    expect(git('log', '-1', '--format=%H', merge, '--', 'a').trim()).toBe(left)
+    const found = await store.lastCommits(repo, merge, ['a', 'b'])
+    expect([found.get('a')?.oid, found.get('b')?.oid]).toEqual([left, right])
+  })
+
+  test('a commit that the log shows before its child, whose clock was slow, is not missed', async () => {
+    const base = await commit([], { a: '0' }, 1000)
+    const shown = await commit([base], { a: '1' }, 2000)
+    const late = await commit([shown], { k: 'a slow clock' }, 1500)
+    const side = await commit([shown], { a: '2' }, 2500)
+    const merge = await commit([late, side], {}, 3000)
+    expect(git('log', '--format=%H', merge).trim().split('\n')).toEqual([merge, side, shown, late, base])
+    expect(git('log', '-1', '--format=%H', merge, '--', 'a').trim()).toBe(shown)
+    expect((await store.lastCommits(repo, merge, ['a'])).get('a')?.oid).toBe(shown)
+  })
+
   test('the last commit of any path is that of git log -1, over merges and clocks that disagree', async () => {
     const names = ['a', 'b', 'd/a', 'd/b', 'd/e/f', 'g h/ü\n#', ':x', '*']
     const shape = fc.array(
