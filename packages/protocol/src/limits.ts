@@ -11,6 +11,10 @@ export const PATH_LENGTH_MAX_BYTES = 3072
 export const PATH_COMPONENT_MAX_BYTES = 255
 export const PATH_DEPTH_MAX = 128
 export const REF_NAME_MAX_BYTES = 255
+/** Header lines of one commit or tag; signatures and merged tags have many. */
+export const GIT_HEADERS_MAX = 10_000
+/** Folders that planning a commit reads at once. */
+export const TREE_READ_CONCURRENCY = 64
 
 /** hub-api.md §7.1: clients send at most 256 files a call, JS 100. */
 export const PREUPLOAD_FILES_MAX = 1000

@@ -1,0 +1,91 @@
+/**
+ * How bare repositories lie on disk:
+ *
+ *   <root>/<ab>/<id>.git    ab = the last two characters of the id in lower case
+ *   <root>/discarded/        half-made and removed ones, emptied at start
+ */
+import { randomBytes } from 'node:crypto'
+import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+import { makeFolder, syncFolder } from './durable.ts'
+
+const REPO_ID = /^[A-Za-z0-9_-]{2,64}$/
+
+/** No gc behind our back; clones may filter, and may fetch any commit by oid, as the Hub allows. */
+const CONFIG = `[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\tlogAllRefUpdates = false
+\thooksPath = /dev/null
+\tfsync = committed,derived-metadata,reference
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+[receive]
+\tautogc = false
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
+[transfer]
+\thideRefs = refs/cairn
+`
+
+export function gitDirOf(root: string, repoId: string): string {
+  if (!REPO_ID.test(repoId)) throw new TypeError('Not a repository id')
+  return join(root, repoId.slice(-2).toLowerCase(), `${repoId}.git`)
+}
+
+/** Makes an empty repository whose HEAD is the unborn branch main. Visible all at once; idempotent. */
+export async function createBareRepository(root: string, gitDir: string): Promise<void> {
+  if (await exists(gitDir)) return
+  const draft = await newDiscarded(root)
+  for (const folder of ['objects/pack', 'objects/info', 'refs/heads', 'refs/tags'])
+    await mkdir(join(draft, folder), { recursive: true })
+  await writeFile(join(draft, 'HEAD'), 'ref: refs/heads/main\n', { flush: true })
+  await writeFile(join(draft, 'config'), CONFIG, { flush: true })
+  for (const folder of ['objects/pack', 'objects/info', 'objects', 'refs/heads', 'refs/tags', 'refs', ''])
+    await syncFolder(join(draft, folder))
+  await makeFolder(dirname(gitDir))
+  try {
+    await rename(draft, gitDir)
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (!(await exists(gitDir))) throw error
+    await rm(draft, { recursive: true, force: true })
+  }
+  await syncFolder(dirname(gitDir))
+}
+
+export async function removeBareRepository(root: string, gitDir: string): Promise<void> {
+  const discarded = await newDiscarded(root)
+  try {
+    await rename(gitDir, discarded)
+    await syncFolder(dirname(gitDir))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  await rm(discarded, { recursive: true, force: true })
+}
+
+/** Makes the root's own folders and takes away what a crash left in the middle. */
+export async function prepareRoot(root: string): Promise<void> {
+  await mkdir(join(root, 'discarded'), { recursive: true })
+  for (const name of await readdir(join(root, 'discarded')))
+    await rm(join(root, 'discarded', name), { recursive: true, force: true })
+}
+
+async function newDiscarded(root: string): Promise<string> {
+  const folder = join(root, 'discarded', randomBytes(8).toString('hex'))
+  await mkdir(folder)
+  return folder
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
