@@ -58,6 +58,16 @@ export const XET_XORB_CHUNKS_MAX = 8192
 /** 64 MiB of raw bytes plus headers and an old client's footer. */
 export const XET_XORB_MAX_BYTES = 64 * MIB + 512 * KIB
 export const XET_SHARD_MAX_BYTES = 64 * MIB + 4 * KIB
+/**
+ * Chunks that the terms of one shard may name in total, repeats counted: checking a file hashes each of them, and
+ * 64 MiB of terms could otherwise name billions. About 2 TiB of content at the target size.
+ */
+export const XET_SHARD_CHUNKS_MAX = 2 ** 25
+/**
+ * What one chunk's LZ4 frame may claim to hold. A chunk has at most 128 KiB, but some encoders always declare
+ * blocks of 4 MiB, the largest that the format knows.
+ */
+export const XET_LZ4_FRAME_CLAIM_MAX_BYTES = 4 * MIB
 
 /** Front matter of a card. */
 export const CARD_YAML_MAX_BYTES = 256 * KIB

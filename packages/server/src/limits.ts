@@ -201,3 +201,18 @@ export const GIT_LOG_TOKEN_MAX_BYTES = 8 * MIB
 
 /** Complaints of one `git fsck` that are reported. */
 export const FSCK_LINES_MAX = 1000
+
+/** Serialized bytes that go to a worker at once: enough that the hop costs little, few enough for many uploads. */
+export const XORB_BATCH_BYTES = 512 * KIB
+
+/** The same when decoded, so that no upload holds a worker for long by compressing well. */
+export const XORB_BATCH_RAW_BYTES = 4 * MIB
+
+/** Batches of one upload that workers or the store have; a further one is being filled. */
+export const XORB_BATCHES_IN_FLIGHT_MAX = 2
+
+/**
+ * Chunks that a download decodes in place. A hop to a worker costs 0.05 to 0.2 ms and this many chunks cost about as
+ * much; counted in chunks, because well compressed bytes say nothing about the work that they make.
+ */
+export const XORB_INLINE_CHUNKS_MAX = 4

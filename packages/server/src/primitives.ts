@@ -1,21 +1,38 @@
-/** The hash and compression functions of protocol code, by Node's own libraries and two native modules. */
-import { hash } from 'node:crypto'
-import { constants, deflateSync } from 'node:zlib'
+/** The hub's `Primitives`: native BLAKE3 and LZ4, node:crypto and node:zlib. Also loaded by the workers. */
+import { createHash } from 'node:crypto'
+import { deflateSync } from 'node:zlib'
 
 import type { Primitives } from '@cairn/protocol/primitives'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
+import lz4 from 'lz4-napi'
 
-export const primitives: Primitives = {
-  blake3Keyed: (key, data) => Blake3Hasher.newKeyed(asBuffer(key)).update(asBuffer(data)).digestBuffer(),
-  sha1: (data) => hash('sha1', data, 'buffer'),
-  sha256: (data) => hash('sha256', data, 'buffer'),
-  lz4FrameDecode: (frame) => decompressFrameSync(asBuffer(frame)),
-  lz4FrameEncode: (data) => compressFrameSync(asBuffer(data)),
-  // git's own choice for loose objects; a repack compresses better later.
-  deflate: (data) => deflateSync(data, { level: constants.Z_BEST_SPEED }),
+/** Setting up a keyed hasher costs three times as much as hashing a tree node, and keys are few and lasting. */
+const hashers = new WeakMap<Uint8Array, Blake3Hasher>()
+
+function keyedHasher(key: Uint8Array): Blake3Hasher {
+  let hasher = hashers.get(key)
+  if (hasher === undefined) {
+    hasher = Blake3Hasher.newKeyed(viewOf(key))
+    hashers.set(key, hasher)
+  }
+  return hasher
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** The same memory under the type that native modules declare. */
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+/** A key passed to `blake3Keyed` must not be changed afterwards. */
+export const nativePrimitives: Primitives = {
+  blake3Keyed(key, data) {
+    const hasher = keyedHasher(key)
+    hasher.reset()
+    return hasher.update(viewOf(data)).digestBuffer()
+  },
+  sha1: (data) => createHash('sha1').update(data).digest(),
+  sha256: (data) => createHash('sha256').update(data).digest(),
+  lz4FrameDecode: (frame) => lz4.decompressFrameSync(viewOf(frame)),
+  lz4FrameEncode: (data) => lz4.compressFrameSync(viewOf(data)),
+  deflate: (data) => deflateSync(data),
 }

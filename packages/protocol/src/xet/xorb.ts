@@ -1,0 +1,146 @@
+/**
+ * A xorb: serialized chunks one after the other, perhaps followed by a footer that begins with ASCII `XETBLOB`
+ * where a chunk header would stand. Old clients send the footer; nothing in it is needed, so it is dropped.
+ * Chunk headers are chunk.ts's; whether the contents have the promised hashes is for whoever decodes them.
+ */
+import { FormatError } from '../errors.ts'
+import { XET_XORB_CHUNKS_MAX, XET_XORB_MAX_BYTES } from '../limits.ts'
+import type { Primitives } from '../primitives.ts'
+import { type ChunkTableEntry, encodeChunkTable } from './chunk-table.ts'
+import {
+  CHUNK_HEADER_BYTES,
+  type ChunkHeader,
+  type ChunkScheme,
+  decodeChunkHeader,
+  encodeChunk,
+} from './chunk.ts'
+import { chunkHash, type XetHash } from './hash.ts'
+import { createXorbHash } from './tree-hash.ts'
+
+const FOOTER_MAGIC = new TextEncoder().encode('XETBLOB')
+
+export interface XorbChunk {
+  header: ChunkHeader
+  /** Header and payload as they arrived, a copy. */
+  serialized: Uint8Array
+  /** Where the chunk ends in the xorb. */
+  physicalEnd: number
+}
+
+export interface XorbParser {
+  /** Takes the next bytes and returns the chunks that they complete. Holds at most one chunk back. */
+  push(bytes: Uint8Array): XorbChunk[]
+  /** Throws when the bytes ended within a chunk or there was none. */
+  finish(): { chunkCount: number; storedBytes: number }
+}
+
+export function createXorbParser(): XorbParser {
+  const headerBytes = new Uint8Array(CHUNK_HEADER_BYTES)
+  let headerFill = 0
+  let open: { header: ChunkHeader; serialized: Uint8Array; fill: number } | null = null
+  let chunkCount = 0
+  let storedBytes = 0
+  let receivedBytes = 0
+  let inFooter = false
+
+  function beginChunk(): void {
+    if (FOOTER_MAGIC.every((byte, index) => headerBytes[index] === byte)) {
+      inFooter = true
+      return
+    }
+    const header = decodeChunkHeader(headerBytes, 0, storedBytes)
+    if (chunkCount === XET_XORB_CHUNKS_MAX)
+      throw new FormatError(`A xorb has at most ${XET_XORB_CHUNKS_MAX} chunks`, storedBytes)
+    const serialized = new Uint8Array(CHUNK_HEADER_BYTES + header.payloadBytes)
+    serialized.set(headerBytes)
+    open = { header, serialized, fill: CHUNK_HEADER_BYTES }
+  }
+
+  return {
+    push(bytes) {
+      receivedBytes += bytes.length
+      if (receivedBytes > XET_XORB_MAX_BYTES)
+        throw new FormatError(`A xorb has at most ${XET_XORB_MAX_BYTES} bytes`, XET_XORB_MAX_BYTES)
+      const chunks: XorbChunk[] = []
+      let at = 0
+      while (at < bytes.length && !inFooter) {
+        if (open === null) {
+          const taken = bytes.subarray(at, at + CHUNK_HEADER_BYTES - headerFill)
+          headerBytes.set(taken, headerFill)
+          headerFill += taken.length
+          at += taken.length
+          if (headerFill < CHUNK_HEADER_BYTES) break
+          headerFill = 0
+          beginChunk()
+          continue
+        }
+        const taken = bytes.subarray(at, at + open.serialized.length - open.fill)
+        open.serialized.set(taken, open.fill)
+        open.fill += taken.length
+        at += taken.length
+        if (open.fill < open.serialized.length) break
+        storedBytes += open.serialized.length
+        chunkCount++
+        chunks.push({ header: open.header, serialized: open.serialized, physicalEnd: storedBytes })
+        open = null
+      }
+      return chunks
+    },
+    finish() {
+      if (headerFill > 0 || open !== null) throw new FormatError('Xorb ends within a chunk', receivedBytes)
+      if (chunkCount === 0) throw new FormatError('A xorb has at least one chunk', 0)
+      return { chunkCount, storedBytes }
+    },
+  }
+}
+
+/** Chunks that are tried together: the first one decides how the others are compressed. */
+const SCHEME_RUN_CHUNKS = 32
+/** Compressing must save this share, or readers would pay for nothing. */
+const GAIN_MIN = 0.05
+
+export interface EncodedXorb {
+  hash: XetHash
+  bytes: Uint8Array
+  /** As in chunk-table.ts. */
+  chunks: Uint8Array
+}
+
+/** Packs raw chunks, which must fit one xorb. */
+export function encodeXorb(primitives: Primitives, rawChunks: readonly Uint8Array[]): EncodedXorb {
+  if (rawChunks.length < 1 || rawChunks.length > XET_XORB_CHUNKS_MAX)
+    throw new RangeError(`A xorb has 1 to ${XET_XORB_CHUNKS_MAX} chunks`)
+  const hash = createXorbHash(primitives)
+  const entries: ChunkTableEntry[] = []
+  const parts: Uint8Array[] = []
+  let scheme: ChunkScheme = 'none'
+  let physicalEnd = 0
+  let rawEnd = 0
+  rawChunks.forEach((raw, index) => {
+    if (index % SCHEME_RUN_CHUNKS === 0) scheme = bestScheme(primitives, raw)
+    const serialized = encodeChunk(primitives, raw, scheme)
+    const rawHash = chunkHash(primitives, raw)
+    hash.add(rawHash, raw.length)
+    parts.push(serialized)
+    physicalEnd += serialized.length
+    rawEnd += raw.length
+    entries.push({ hash: rawHash, physicalEnd, rawEnd })
+  })
+  if (physicalEnd > XET_XORB_MAX_BYTES) throw new RangeError(`A xorb has at most ${XET_XORB_MAX_BYTES} bytes`)
+  const bytes = new Uint8Array(physicalEnd)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return { hash: hash.finish(), bytes, chunks: encodeChunkTable(entries) }
+}
+
+function bestScheme(primitives: Primitives, raw: Uint8Array): ChunkScheme {
+  const tried = (['lz4', 'bg4-lz4'] as const).map((scheme) => ({
+    scheme,
+    sizeBytes: encodeChunk(primitives, raw, scheme).length,
+  }))
+  const best = tried.reduce((a, b) => (b.sizeBytes < a.sizeBytes ? b : a))
+  return best.sizeBytes < raw.length * (1 - GAIN_MIN) ? best.scheme : 'none'
+}
