@@ -5,7 +5,7 @@ import { encodeCommit } from '@cairn/protocol/git/commits'
 import { EMPTY_TREE_OID, type NewObject, newObject } from '@cairn/protocol/git/objects'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { primitives } from '../primitives.ts'
+import { nativePrimitives as primitives } from '../primitives.ts'
 import { GitObjectNotFoundError } from './git-store.ts'
 import {
   blob,

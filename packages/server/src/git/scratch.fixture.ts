@@ -8,7 +8,7 @@ import { encodeCommit, type Identity } from '@cairn/protocol/git/commits'
 import { type NewObject, newObject, parseTree } from '@cairn/protocol/git/objects'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
 
-import { primitives } from '../primitives.ts'
+import { nativePrimitives as primitives } from '../primitives.ts'
 import { type BareGitStore, openGitStore } from './store.ts'
 
 export let root: string

@@ -9,7 +9,7 @@ import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { primitives } from '../primitives.ts'
+import { nativePrimitives as primitives } from '../primitives.ts'
 import {
   blob,
   closeScratch,

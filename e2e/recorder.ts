@@ -1,0 +1,117 @@
+/**
+ * A reverse proxy between a client and the hub that notes what crossed the wire. Host passes unchanged, so that
+ * every absolute URL the hub builds leads back through here. It knows nothing of the Hub's API.
+ */
+import { Agent, createServer, request as sendRequest } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+export interface Exchange {
+  method: string
+  /** As sent: percent-encoded, with the query string. */
+  path: string
+  /** 0 until the hub answered. */
+  status: number
+  requestBodySizeBytes: number
+  responseBodySizeBytes: number
+  /** The start of the answer's body when it was an error, for a failing test's report. */
+  complaint: string
+}
+
+export interface Recorder extends AsyncDisposable {
+  url: string
+  /** What was exchanged since the last call. */
+  take(): Exchange[]
+  /** The last exchanges, one a line. */
+  report(): string
+}
+
+const complaintMaxBytes = 1_000
+const reportedExchanges = 40
+
+export async function startRecorder(hubUrl: string): Promise<Recorder> {
+  const target = new URL(hubUrl)
+  const agent = new Agent({ keepAlive: true })
+  const exchanges: Exchange[] = []
+  let taken = 0
+
+  async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = 'GET', url: path = '/', headers } = incoming
+    const exchange: Exchange = {
+      method,
+      path,
+      status: 0,
+      requestBodySizeBytes: 0,
+      responseBodySizeBytes: 0,
+      complaint: '',
+    }
+    exchanges.push(exchange)
+    const upstream = sendRequest({ host: target.hostname, port: target.port, agent, method, path, headers })
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      upstream.once('response', resolve)
+      upstream.once('error', reject)
+    })
+    outgoing.once('close', () => {
+      // A client that hangs up must look like one to the hub too.
+      if (!outgoing.writableFinished) upstream.destroy()
+    })
+    const sent = pipeline(
+      incoming,
+      count((bytes) => (exchange.requestBodySizeBytes += bytes.length)),
+      upstream,
+    )
+    // The hub may answer and hang up before it read a body that it refuses; its answer decides, not the write.
+    sent.catch(() => {})
+    const response = await answered
+    exchange.status = response.statusCode ?? 0
+    outgoing.writeHead(exchange.status, response.rawHeaders)
+    await pipeline(
+      response,
+      count((bytes) => {
+        exchange.responseBodySizeBytes += bytes.length
+        if (exchange.status >= 400 && exchange.complaint.length < complaintMaxBytes)
+          exchange.complaint += bytes.subarray(0, complaintMaxBytes).toString()
+      }),
+      outgoing,
+    )
+  }
+
+  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
+    forward(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the recorder has no port')
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    take: () => exchanges.slice(taken, (taken = exchanges.length)),
+    report: () => exchanges.slice(-reportedExchanges).map(formatExchange).join('\n'),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      agent.destroy()
+    },
+  }
+}
+
+/** True for an exchange that carried a file's content to the client: anything read that is not the JSON API. */
+export function servedContent(exchange: Exchange): boolean {
+  const isApi = exchange.path.startsWith('/api/') && !exchange.path.startsWith('/api/resolve-cache/')
+  return exchange.method === 'GET' && !isApi && exchange.responseBodySizeBytes > 0 && exchange.status < 300
+}
+
+export function formatExchange(exchange: Exchange): string {
+  const { method, path, status, requestBodySizeBytes, responseBodySizeBytes, complaint } = exchange
+  return `${method} ${path} > ${requestBodySizeBytes} B; ${status} < ${responseBodySizeBytes} B ${complaint}`
+}
+
+function count(note: (bytes: Buffer) => void): Transform {
+  return new Transform({
+    transform(bytes: Buffer, _encoding, done) {
+      note(bytes)
+      done(null, bytes)
+    },
+  })
+}
