@@ -123,7 +123,6 @@ export const ADMIN_LIST_MAX = 1000
 
 /** Limits of the server alone. Those that both ends of a wire must agree on are in protocol/src/limits.ts. */
 
-
 /** One chunk of a streamed blob: at this size two reused buffers cost less CPU than sendfile (toolchain.md §5). */
 export const READ_BUFFER_BYTES = 256 * KIB
 

@@ -44,7 +44,11 @@ export interface GitStore extends AsyncDisposable {
    * Sets or deletes (null) refs of the projection in one `update-ref --stdin` transaction. `head` also points HEAD
    * at that full ref name. Never rejects because of an old value: the catalog already decided.
    */
-  projectRefs(repoId: string, refs: readonly { name: string; oid: string | null }[], head?: string): Promise<void>
+  projectRefs(
+    repoId: string,
+    refs: readonly { name: string; oid: string | null }[],
+    head?: string,
+  ): Promise<void>
   /** All refs of the projection, for fsck. */
   listRefs(repoId: string): Promise<{ name: string; oid: string }[]>
   /** Commits reachable from `from`, newest first as `git log` orders them. `skip` and `limit` count commits. */

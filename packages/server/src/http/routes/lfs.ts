@@ -150,7 +150,7 @@ function objectShape(
   const { oid, sizeBytes } = plan
   const base = `${call.site.base}/${formatRepoPath(call.repo)}.git/info/lfs`
   const href = (path: string, address: LfsAddress) =>
-    `${base}/${path}?${new URLSearchParams({ ...signAddress(call.ops, repo, address) })}`
+    `${base}/${path}?${new URLSearchParams({ ...signAddress(call.ops, repo, address) }).toString()}`
   const object = (actions: Record<string, Action>) => ({ oid, size: sizeBytes, authenticated: true, actions })
   const verify: Action = { href: `${base}/verify` }
   switch (plan.state) {

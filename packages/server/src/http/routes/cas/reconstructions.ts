@@ -19,7 +19,7 @@ async function plan({ ops, headers, params, site }: Call, version: 1 | 2): Promi
   const url: FetchUrl = (xorb, { start, end }) => {
     const { domainId, expires, signature } = signXorb(ops, repo, xorb, { start, end })
     const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
-    return `${casUrl(site)}/fetch/${domainId}/${xorb}?${query}`
+    return `${casUrl(site)}/fetch/${domainId}/${xorb}?${query.toString()}`
   }
   const json = version === 1 ? formatReconstructionV1(found, url) : formatReconstructionV2(found, url)
   return { headers: { 'Cache-Control': 'no-store' }, json }
