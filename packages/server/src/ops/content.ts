@@ -8,11 +8,8 @@ import { createHash } from 'node:crypto'
 import { HubError } from '@cairn/protocol/errors'
 
 import type { ByteRange } from '../store/blobs/blob-store.ts'
-import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
-import { lfsKey } from '../store/keys.ts'
 import type { OpsContext } from './context.ts'
 import { readBlob } from './trees.ts'
-import { openXetFile } from './xet/bridge.ts'
 
 export type { ByteRange }
 
@@ -28,18 +25,6 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
     async open(range) {
       const bytes = await readBlob(ctx, repoId, oid)
       return once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1))
-    },
-  }
-}
-
-export async function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent): Promise<Content> {
-  if (stored.kind === 'xet') return openXetFile(ctx, repo, stored)
-  const key = lfsKey(repo.domainId, stored.oid)
-  return {
-    sizeBytes: stored.sizeBytes,
-    open: async (range) => {
-      const bytes = await ctx.blobs.read(key, range)
-      return range === undefined ? checked(bytes, stored) : bytes
     },
   }
 }

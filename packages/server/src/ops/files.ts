@@ -7,10 +7,11 @@ import { TREE_EXPAND_PAGE_ENTRIES_MAX, TREE_PAGE_ENTRIES_MAX } from '../limits.t
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { BlobFacts } from './caches.ts'
-import { openGitBlob, openStored, type Content } from './content.ts'
+import { openGitBlob, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
 import { resolveRevision, splitRevisionPath } from './revisions.ts'
+import { openStored } from './stored-content.ts'
 import {
   blobFacts,
   entryAt,

@@ -13,8 +13,9 @@ import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
-import { openStored, type Content } from './content.ts'
+import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
+import { openStored } from './stored-content.ts'
 
 /** What a signed address is good for. */
 export type LfsAddress =

@@ -1,0 +1,84 @@
+/** A whole hub inside the test's process, on a free port and a directory of its own. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { readConfig } from '@cairn/server/config'
+import { openDataDir } from '@cairn/server/data-dir'
+import { createHub, type Hub, type HubOptions } from '@cairn/server/hub'
+import { openLog } from '@cairn/server/log'
+import { applyBootstrap, parseBootstrap } from '@cairn/server/ops/bootstrap'
+
+export interface TestHub extends AsyncDisposable {
+  hub: Hub
+  /** No trailing slash. */
+  url: string
+  dataDir: string
+  /** A request with this account's token, or without one for null. */
+  fetch(account: keyof typeof TOKENS | null, path: string, init?: RequestInit): Promise<Response>
+}
+
+/** Write tokens, but for `reader`, whose account is alice's. */
+export const TOKENS = {
+  alice: `hf_alice${'0'.repeat(30)}`,
+  bob: `hf_bob${'0'.repeat(32)}`,
+  reader: `hf_reader${'0'.repeat(29)}`,
+  root: `hf_root${'0'.repeat(31)}`,
+} as const
+
+const BOOTSTRAP = {
+  users: [
+    {
+      name: 'alice',
+      tokens: [
+        { name: 'write', role: 'write', token: TOKENS.alice },
+        { name: 'read', role: 'read', token: TOKENS.reader },
+      ],
+    },
+    { name: 'bob', tokens: [{ name: 'write', role: 'write', token: TOKENS.bob }] },
+    { name: 'root', tokens: [{ name: 'write', role: 'write', token: TOKENS.root }] },
+  ],
+  orgs: [{ name: 'acme', members: [{ user: 'alice', role: 'admin' }] }],
+}
+
+export interface StartHubOptions extends HubOptions {
+  /** As the command line's flags. */
+  flags?: Parameters<typeof readConfig>[0]['flags']
+  /** Takes up an earlier hub's directory instead of a fresh one; it is then left in place. */
+  dataDir?: string
+}
+
+export async function startHub({
+  flags,
+  dataDir: given,
+  ...options
+}: StartHubOptions = {}): Promise<TestHub> {
+  const path = given ?? (await mkdtemp(join(tmpdir(), 'cairn-test-')))
+  const config = readConfig({
+    flags: { port: '0', ...flags, data: path },
+    env: { CAIRN_LOG_LEVEL: process.env['CAIRN_LOG_LEVEL'] ?? 'fatal' },
+    cwd: path,
+  })
+  const dataDir = await openDataDir(path, { random: randomBytes })
+  const hub = await createHub(config, dataDir, openLog(config.logLevel), options)
+  await applyBootstrap(hub.deps, parseBootstrap(JSON.stringify(BOOTSTRAP)))
+  const root = await hub.ops.catalog.rows.accounts.getByName('root')
+  if (root !== null) await hub.ops.catalog.tx((rows) => rows.accounts.update(root.id, { isAdmin: true }))
+  const { url } = await hub.listen()
+  return {
+    hub,
+    url,
+    dataDir: path,
+    fetch(account, target, init = {}) {
+      const headers = new Headers(init.headers)
+      if (account !== null) headers.set('Authorization', `Bearer ${TOKENS[account]}`)
+      return fetch(url + target, { ...init, headers })
+    },
+    async [Symbol.asyncDispose]() {
+      await hub.close()
+      await dataDir[Symbol.asyncDispose]()
+      if (given === undefined) await rm(path, { recursive: true, force: true })
+    },
+  }
+}
