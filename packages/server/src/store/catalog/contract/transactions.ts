@@ -171,6 +171,9 @@ export function transactionsContract(make: MakeCatalog): void {
       const update = catalog.tx((rows) => rows.repos.update('tiny', { lastModified: wrong as number }))
       await expect(update).rejects.toThrow()
     }
+    // Where null is allowed, nothing but the catalog stands between NaN and null.
+    const changed = catalog.tx((rows) => rows.repos.markDeleted('tiny', Number.NaN))
+    await expect(changed).rejects.toThrow()
     await expect(catalog.rows.accounts.getByName(new Date() as unknown as string)).rejects.toThrow()
     await expect(catalog.rows.tokens.getByHash(undefined as unknown as string)).rejects.toThrow()
     expect((await catalog.rows.repos.get('tiny'))?.lastModified).toBe(1)

@@ -108,9 +108,9 @@ export function xetContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       for (const hash of ['x1', 'x2', 'x3']) await rows.xet.insertXorb(xorb(hash, 'ann'))
       await rows.xet.insertXorb(xorb('x1', 'bob'))
-      await rows.xet.insertShard(shard('s1', 10, {}))
+      await rows.xet.insertShard(shard('m', 10, {}))
       await rows.xet.insertShard(
-        shard('s0', 5, { xorbHashes: ['x3'], chunks: [{ hash: 'k', xorbHash: 'x3' }] }),
+        shard('z', 5, { xorbHashes: ['x3'], chunks: [{ hash: 'k', xorbHash: 'x3' }] }),
       )
     })
     const { xet } = catalog.rows
@@ -119,7 +119,7 @@ export function xetContract(make: MakeCatalog): void {
     expect(await xet.findShardByChunk('bob', 'k')).toBeNull()
     await catalog.tx((rows) =>
       rows.xet.insertShard(
-        shard('s2', 20, {
+        shard('a', 20, {
           xorbHashes: [],
           chunks: [
             { hash: 'k', xorbHash: 'x3' },

@@ -14,7 +14,7 @@ export type Migration = (dialect: SqlDialect) => string[]
 
 export const MIGRATIONS: readonly Migration[] = [initial]
 
-/** Schema number of the open database; 0 when it has no tables of ours. */
+/** Schema number of the open database, as it is written there. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<string> {
   const row = await db
     .selectFrom('meta')
