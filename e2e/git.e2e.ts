@@ -77,7 +77,15 @@ describe('a repository written over HTTP', () => {
   test('lists the tree that git lists', async () => {
     const told = await Array.fromAsync(listFiles({ ...caller, repo, recursive: true }))
     const files = told.filter(({ type }) => type === 'file').map(({ path, oid }) => `${oid} ${path}`)
-    const listing = await git(bare, ['ls-tree', '-r', '-z', '--format=%(objectname) %(path)', 'main'])
+    const listing = await git(bare, [
+      '-c',
+      'core.quotepath=off',
+      'ls-tree',
+      '-r',
+      '-z',
+      '--format=%(objectname) %(path)',
+      'main',
+    ])
     expect(files.toSorted()).toEqual(listing.split('\0').filter(Boolean).toSorted())
   })
 

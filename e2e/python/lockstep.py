@@ -13,7 +13,7 @@ _out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
-def step(name, **facts):
+def step(name, /, **facts):
     print(json.dumps({"step": name, **facts}), file=_out, flush=True)
     sys.stdin.readline()
 

@@ -6,13 +6,9 @@ import { DataDirError } from './data-dir.ts'
 import { BootstrapError } from './ops/bootstrap.ts'
 import { SchemaVersionError } from './store/catalog/catalog.ts'
 
-/** One line for each problem, or null: the failure is a fault of the hub's own and deserves its stack. */
+/** One line, or null: the failure is a fault of the hub's own and deserves its stack. */
 export function explainFailure(error: unknown): string | null {
-  if (error instanceof BootstrapError)
-    return error.message
-      .split('\n')
-      .map((line) => `bootstrap: ${line}`)
-      .join('\n')
+  if (error instanceof BootstrapError) return `bootstrap: ${error.message.split('\n').join('; ')}`
   if (error instanceof SchemaVersionError)
     return `${error.message}: start the version of Cairn that wrote it, or restore a backup; nothing was changed`
   if (error instanceof ConfigError || error instanceof DataDirError || error instanceof HubError)

@@ -131,7 +131,7 @@ async function initialCommit(
   const text = new TextEncoder()
   const files = new Map<string, Uint8Array>([['.gitattributes', text.encode(defaultAttributes(repo.type))]])
   if (request.license !== null)
-    files.set('README.md', text.encode(`---\nlicense: ${JSON.stringify(request.license)}\n---\n`))
+    files.set('README.md', text.encode(`---\nlicense: ${yamlWord(request.license)}\n---\n`))
   for (const { path, content } of request.files) {
     assertRepoPath(path)
     files.set(path, content)
@@ -156,6 +156,13 @@ async function initialCommit(
     message: 'initial commit',
     author: principal.kind === 'user' ? principal : { name: OPERATOR_NAME },
   })
+}
+
+/** As people write it, unless YAML would read something else in it. */
+function yamlWord(word: string): string {
+  return /^[a-z][a-z0-9.+-]*$/i.test(word) && !/^(?:true|false|null|yes|no|on|off)$/i.test(word)
+    ? word
+    : JSON.stringify(word)
 }
 
 function alreadyExists(repo: RepoRow): HubError {
