@@ -1,4 +1,4 @@
-/** The round trip of issue 2 with Python's stock clients: newest over Xet and over LFS, and 0.19.4. */
+/** The round trip with Python's stock clients: newest over Xet and over LFS, and 0.19.4. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -41,6 +41,8 @@ const subjects = [
   { subject: 'a space', kind: 'space', repo: 'acme/Some-Space', folder: 'small', private: false },
 ]
 const run = promisify(execFile)
+/** What a client refuses without asking the hub. */
+const refusedByItself: Record<string, string[]> = { '0.19.4': ['commit without a token'] }
 const inlineCommitMaxBytes = 1_000_000
 
 let work: string
@@ -74,7 +76,7 @@ function paths(exchanges: Exchange[], method: string, pattern: RegExp): string[]
     .map(({ path }) => path)
 }
 
-describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, env }) => {
+describe.each(variants)('huggingface_hub $client', ({ client, python, isOld, usesXet, env }) => {
   let hub: HubProcess
   let recorder: Recorder
   let home: string
@@ -158,7 +160,10 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
         expect(facts.pipeline_tag).toBe('sentence-similarity')
         expect(facts.tags).toEqual(expect.arrayContaining(['feature-extraction', 'license:apache-2.0']))
       } else {
-        expect(facts.tags).toEqual(expect.arrayContaining(['odd-names', 'license:mit']))
+        // A Space's licence is in its card data only, as on the Hub.
+        expect(facts.tags).toEqual(
+          expect.arrayContaining(kind === 'space' ? ['odd-names'] : ['odd-names', 'license:mit']),
+        )
       }
     })
 
@@ -328,6 +333,10 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
 
     test.skipIf(skipped).each(refusals)('$name', async ({ name, raises, statuses }) => {
       const { facts, exchanges } = await walk.next<{ classes: string[]; status: number; text: string }>(name)
+      if (refusedByItself[client]?.includes(name)) {
+        expect(exchanges).toEqual([])
+        return
+      }
       expect(facts.classes, facts.text).toContain(raises)
       const last = exchanges.at(-1)
       expect(statuses, `${facts.text} ${last?.complaint ?? ''}`).toContain(facts.status)
