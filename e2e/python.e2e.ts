@@ -41,6 +41,8 @@ const subjects = [
   { subject: 'a space', kind: 'space', repo: 'acme/Some-Space', folder: 'small', private: false },
 ]
 const run = promisify(execFile)
+/** 0.19.4 escapes the revision twice when it uploads, so no branch with a slash can be its target. */
+const branchFor = (isOld: boolean): string => (isOld ? 'dev-one' : 'dev/one')
 const inlineCommitMaxBytes = 1_000_000
 
 let work: string
@@ -101,7 +103,7 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
       if (skipped) return
       ;({ path, manifest } = folders[folder]!)
       known = wellKnown(manifest)
-      const plan = { repo, kind, private: isPrivate, folder: path, ...known }
+      const plan = { repo, kind, private: isPrivate, branch: branchFor(isOld), folder: path, ...known }
       walk = startPython(python, 'walk.py', plan, recorder, { home, env })
     })
     afterAll(async () => {
@@ -158,7 +160,9 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
         expect(facts.pipeline_tag).toBe('sentence-similarity')
         expect(facts.tags).toEqual(expect.arrayContaining(['feature-extraction', 'license:apache-2.0']))
       } else {
-        expect(facts.tags).toEqual(expect.arrayContaining(['odd-names', 'license:mit']))
+        // A space's license stays in its card; models and datasets carry it as a tag too.
+        const tags = kind === 'space' ? ['odd-names'] : ['odd-names', 'license:mit']
+        expect(facts.tags).toEqual(expect.arrayContaining(tags))
       }
     })
 
@@ -230,7 +234,7 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
         branches: Record<string, string>
         tags: Record<string, [string, string]>
       }>('refs')
-      expect(facts.branches).toEqual({ main: facts.base, 'dev/one': facts.base })
+      expect(facts.branches).toEqual({ main: facts.base, [branchFor(isOld)]: facts.base })
       expect(Object.keys(facts.tags)).toEqual(['v1.0'])
       expect(facts.tags['v1.0']?.[0]).toBe('refs/tags/v1.0')
       expect(facts.tags['v1.0']?.[1]).toMatch(/^[0-9a-f]{40}$/)
@@ -340,7 +344,10 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
     })
   })
 
-  describe.skipIf(python === null || isOld)('the hf command', () => {
+  // 0.19.4 has no such command.
+  if (isOld) return
+
+  describe.skipIf(python === null)('the hf command', () => {
     async function hf(args: string[]): Promise<string> {
       const settings = clientEnv({ endpoint: recorder.url, home, env })
       const { stdout } = await run(python!, [join(dirname(python!), 'hf'), ...args], { env: settings })
