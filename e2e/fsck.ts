@@ -40,7 +40,8 @@ export async function fsckAll(dataDir: string): Promise<string[]> {
       const { stdout, stderr } = await run('git', args, { cwd: repository, env: gitEnv })
       complaints.push(...`${stdout}${stderr}`.split('\n').filter((line) => line !== ''))
     } catch (error) {
-      complaints.push(`${repository}: ${String(error)}`)
+      // A deleted repository may leave the disk while its neighbours are being checked.
+      if (existsSync(repository)) complaints.push(`${repository}: ${String(error)}`)
     }
   }
   return complaints

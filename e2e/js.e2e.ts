@@ -295,6 +295,8 @@ describe.each(variants)('@huggingface/hub over $over', ({ useXet }) => {
     const { hubUrl } = caller
     expect(await refusalOf(checkRepoAccess({ hubUrl, repo }))).toBe(401)
     expect(await refusalOf(checkRepoAccess({ hubUrl, repo, accessToken: tokens.bob }))).toBe(404)
+    const operations = [{ operation: 'delete' as const, path: 'added.txt' }]
+    expect(await refusalOf(commit({ hubUrl, repo, title: 'Nobody', operations }))).toBe(401)
     const reader = { hubUrl, repo, accessToken: tokens.aliceReader }
     await checkRepoAccess(reader)
     expect(await refusalOf(deleteFile({ ...reader, path: 'added.txt' }))).toBe(403)

@@ -205,7 +205,7 @@ describe('a start that cannot succeed says so in one line', () => {
     const file = join(dirname(dataDir), 'bootstrap.json')
     await writeFile(file, '{"users": [{"nome": "alice"}]}')
     const ended = await serveUntilExit(['--port', '0', '--data', dataDir, '--bootstrap', file])
-    expectOneClearLine(ended, new RegExp(file))
+    expectOneClearLine(ended, /bootstrap.*users/)
   })
 
   test('an option that does not exist', async () => {
