@@ -128,7 +128,13 @@ export async function resolveFile(
       commit: commit.oid,
     })
   if (stored.kind === 'xet' && stored.sha256State === 'mismatch')
-    throw new HubError('RepoDisabled', `The content of ${path} does not match its sha256 and was quarantined`)
+    throw new HubError(
+      'EntryNotFound',
+      `The content of ${path} does not have the sha256 it was uploaded with and is withheld`,
+      {
+        commit: commit.oid,
+      },
+    )
   return {
     ...base,
     xetHash: stored.kind === 'xet' ? stored.xetHash : null,
