@@ -1,4 +1,4 @@
-/** The round trip of issue 2 with Python's stock clients: newest over Xet and over LFS, and 0.19.4. */
+/** The round trip with Python's stock clients: newest over Xet and over LFS, and 0.19.4. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,8 +29,10 @@ interface TreeEntry {
 
 const { pythonNewest, python019, modelFolder } = inject('clients')
 const noXet = { HF_HUB_DISABLE_XET: '1' }
+/** Without it the newest client finds content that another repository brought into its cache, and asks for nothing. */
+const ownBlobs = { HF_HUB_DISABLE_SHARED_BLOBS: '1' }
 const variants = [
-  { client: 'newest over Xet', python: pythonNewest, isOld: false, usesXet: true, env: {} },
+  { client: 'newest over Xet', python: pythonNewest, isOld: false, usesXet: true, env: ownBlobs },
   { client: 'newest over LFS', python: pythonNewest, isOld: false, usesXet: false, env: noXet },
   { client: '0.19.4', python: python019, isOld: true, usesXet: false, env: {} },
 ]
@@ -41,8 +43,8 @@ const subjects = [
   { subject: 'a space', kind: 'space', repo: 'acme/Some-Space', folder: 'small', private: false },
 ]
 const run = promisify(execFile)
-/** 0.19.4 escapes the revision twice when it uploads, so no branch with a slash can be its target. */
-const branchFor = (isOld: boolean): string => (isOld ? 'dev-one' : 'dev/one')
+/** Where a client refuses to send a commit, of its own accord. */
+const refusedByItself: Record<string, string[]> = { '0.19.4': ['commit without a token'] }
 const inlineCommitMaxBytes = 1_000_000
 
 let work: string
@@ -76,7 +78,7 @@ function paths(exchanges: Exchange[], method: string, pattern: RegExp): string[]
     .map(({ path }) => path)
 }
 
-describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, env }) => {
+describe.each(variants)('huggingface_hub $client', ({ client, python, isOld, usesXet, env }) => {
   let hub: HubProcess
   let recorder: Recorder
   let home: string
@@ -103,7 +105,7 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
       if (skipped) return
       ;({ path, manifest } = folders[folder]!)
       known = wellKnown(manifest)
-      const plan = { repo, kind, private: isPrivate, branch: branchFor(isOld), folder: path, ...known }
+      const plan = { repo, kind, private: isPrivate, folder: path, ...known }
       walk = startPython(python, 'walk.py', plan, recorder, { home, env })
     })
     afterAll(async () => {
@@ -160,9 +162,10 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
         expect(facts.pipeline_tag).toBe('sentence-similarity')
         expect(facts.tags).toEqual(expect.arrayContaining(['feature-extraction', 'license:apache-2.0']))
       } else {
-        // A space's license stays in its card; models and datasets carry it as a tag too.
-        const tags = kind === 'space' ? ['odd-names'] : ['odd-names', 'license:mit']
-        expect(facts.tags).toEqual(expect.arrayContaining(tags))
+        // A Space's licence is in its card data only, as on the Hub.
+        expect(facts.tags).toEqual(
+          expect.arrayContaining(kind === 'space' ? ['odd-names'] : ['odd-names', 'license:mit']),
+        )
       }
     })
 
@@ -234,7 +237,7 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
         branches: Record<string, string>
         tags: Record<string, [string, string]>
       }>('refs')
-      expect(facts.branches).toEqual({ main: facts.base, [branchFor(isOld)]: facts.base })
+      expect(facts.branches).toEqual({ main: facts.base, 'dev/one': facts.base })
       expect(Object.keys(facts.tags)).toEqual(['v1.0'])
       expect(facts.tags['v1.0']?.[0]).toBe('refs/tags/v1.0')
       expect(facts.tags['v1.0']?.[1]).toMatch(/^[0-9a-f]{40}$/)
@@ -332,6 +335,10 @@ describe.each(variants)('huggingface_hub $client', ({ python, isOld, usesXet, en
 
     test.skipIf(skipped).each(refusals)('$name', async ({ name, raises, statuses }) => {
       const { facts, exchanges } = await walk.next<{ classes: string[]; status: number; text: string }>(name)
+      if (refusedByItself[client]?.includes(name)) {
+        expect(paths(exchanges, 'POST', /\/commit\//)).toEqual([])
+        return
+      }
       expect(facts.classes, facts.text).toContain(raises)
       const last = exchanges.at(-1)
       expect(statuses, `${facts.text} ${last?.complaint ?? ''}`).toContain(facts.status)

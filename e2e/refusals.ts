@@ -34,6 +34,7 @@ export const refusals: Refusal[] = [
   refusal('commit to a missing branch', 'RevisionNotFoundError', 404),
   refusal('commit with a read token', 'HfHubHTTPError', 403),
   refusal("commit to another's repository", 'HfHubHTTPError', 403),
+  refusal('commit without a token', 'HfHubHTTPError', 401, 403),
   refusal('commit as a pull request', 'HfHubHTTPError', 501),
   refusal('delete of a missing file', 'EntryNotFoundError', 404),
   refusal('branch that exists', 'HfHubHTTPError', 409),

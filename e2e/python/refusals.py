@@ -70,6 +70,7 @@ for name, call in {
     "commit to a missing branch": lambda: add(alice, revision="nowhere"),
     "commit with a read token": lambda: add(reader),
     "commit to another's repository": lambda: add(bob),
+    "commit without a token": lambda: add(alice, token=False),
     "commit as a pull request": lambda: add(alice, create_pr=True),
     "delete of a missing file": lambda: alice.delete_file("no such file", repo),
     "branch that exists": lambda: alice.create_branch(repo, branch="taken"),

@@ -9,7 +9,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 
 from lockstep import digests_of, sha256_of, step
 
-# `repo`, `kind`, `private`, `branch`, `folder`, and paths in that folder: `regular`, `large`, `dropped` (a folder).
+# `repo`, `kind`, `private`, `folder`, and paths in that folder: `regular`, `large`, `dropped` (a folder).
 plan = json.loads(sys.argv[1])
 repo = plan["repo"]
 at = {"repo_id": repo, "repo_type": plan["kind"]}
@@ -77,20 +77,20 @@ step("upload again", head=api.repo_info(**at).sha, files=listed())
 
 base = api.repo_info(**at).sha
 api.create_tag(**at, tag="v1.0", tag_message="First")
-api.create_branch(**at, branch=plan["branch"])
+api.create_branch(**at, branch="dev/one")
 refs = api.list_repo_refs(**at)
 step("refs", base=base, branches={ref.name: ref.target_commit for ref in refs.branches},
      tags={ref.name: [ref.ref, ref.target_commit] for ref in refs.tags})
 
 api.upload_file(**at, path_or_fileobj=b"from bytes\n", path_in_repo="added/bytes.txt")
 api.upload_file(**at, path_or_fileobj=io.BytesIO(b"\x00\x01binary object"), path_in_repo="added/object.bin")
-api.upload_file(**at, path_or_fileobj=b"on a branch\n", path_in_repo="added/branch.txt", revision=plan["branch"],
+api.upload_file(**at, path_or_fileobj=b"on a branch\n", path_in_repo="added/branch.txt", revision="dev/one",
                 commit_message="On the branch", commit_description="With a body.")
 with open(api.hf_hub_download(**at, filename="added/bytes.txt"), "rb") as file:
     from_bytes = file.read().decode()
 with open(api.hf_hub_download(**at, filename="added/object.bin"), "rb") as file:
     from_object = file.read().hex()
-with open(api.hf_hub_download(**at, filename="added/branch.txt", revision=plan["branch"]), "rb") as file:
+with open(api.hf_hub_download(**at, filename="added/branch.txt", revision="dev/one"), "rb") as file:
     from_branch = file.read().decode()
 step("upload file", bytes=from_bytes, object=from_object, branch=from_branch, files=listed())
 
@@ -117,7 +117,7 @@ step(
     head=api.repo_info(**at).sha,
     main=[[commit.commit_id, commit.title, commit.message, commit.authors] for commit in api.list_repo_commits(**at)],
     branch=[[commit.commit_id, commit.title, commit.message, commit.authors]
-            for commit in api.list_repo_commits(**at, revision=plan["branch"])],
+            for commit in api.list_repo_commits(**at, revision="dev/one")],
 )
 
 # The file is gone from main: what a tag, a commit and a branch name must still know.
@@ -125,11 +125,11 @@ step(
     "revisions",
     tag=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision="v1.0")),
     sha=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision=base, force_download=True)),
-    branch=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision=plan["branch"])),
+    branch=sha256_of(api.hf_hub_download(**at, filename=plan["regular"], revision="dev/one")),
     tagged=digests_of(api.snapshot_download(**at, revision="v1.0")),
 )
 
-api.delete_branch(**at, branch=plan["branch"])
+api.delete_branch(**at, branch="dev/one")
 api.delete_tag(**at, tag="v1.0")
 left = api.list_repo_refs(**at)
 step("delete refs", branches=[ref.name for ref in left.branches], tags=[ref.name for ref in left.tags])

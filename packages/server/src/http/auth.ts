@@ -14,3 +14,11 @@ export function credentialOf(authorization: string | undefined): string | null {
   const [user, password] = colon === -1 ? [pair, ''] : [pair.slice(0, colon), pair.slice(colon + 1)]
   return password === '' || password === 'x-oauth-basic' ? user : password
 }
+
+/** What a CAS route is called with: the token, and the domain that its address names. */
+export function casCredential(call: {
+  headers: { authorization?: string | undefined }
+  params: Record<string, string>
+}): { token: string | null; domainId: string } {
+  return { token: credentialOf(call.headers.authorization), domainId: call.params['domain'] ?? '' }
+}

@@ -63,8 +63,12 @@ export function repoApiUrl(site: Site, repo: RepoName): string {
   return `${site.base}/api/${repo.type}s/${repo.namespace}/${repo.name}`
 }
 
-export function casUrl(site: Site): string {
-  return `${site.base}/cas/g1`
+/**
+ * Each deduplication domain has a CAS address of its own. hf_xet (1.8.0) keeps what it knows of stored xorbs by this
+ * address, so under a common one it would refer an upload to xorbs that only another domain has.
+ */
+export function casUrl(site: Site, domainId: string): string {
+  return `${site.base}/cas/g1/${domainId}`
 }
 
 /** The same address with one query parameter set anew: the `Link` of the next page. */

@@ -19,13 +19,27 @@ const ABBREVIATED = /^[0-9a-f]{4,39}$/
 
 /** Throws RevisionNotFound. `HEAD` and the empty string mean the default branch. */
 export async function resolveRevision(ctx: OpsContext, repo: RepoRow, revision: string): Promise<Revision> {
-  const found = await findRevision(ctx, repo, revision)
+  const again = decodedOnceMore(revision)
+  const found =
+    (await findRevision(ctx, repo, revision)) ??
+    (again === null ? null : await findRevision(ctx, repo, again))
   if (found === null) throw revisionNotFound(revision)
   return found
 }
 
 export function revisionNotFound(revision: string): HubError {
   return new HubError('RevisionNotFound', `Invalid rev id: ${printable(revision)}`)
+}
+
+/** huggingface_hub 0.19.4 percent-encodes the revision of an upload twice (`create_commit`). */
+function decodedOnceMore(revision: string): string | null {
+  if (!/%[0-9a-f]{2}/i.test(revision)) return null
+  try {
+    return decodeURIComponent(revision)
+  } catch {
+    // It was no encoding after all.
+    return null
+  }
 }
 
 async function findRevision(ctx: OpsContext, repo: RepoRow, revision: string): Promise<Revision | null> {

@@ -183,11 +183,11 @@ function objectShape(
 
 /** JS and git-xet take the token from the action's headers and refresh it at its address (xet.md §9.2). */
 async function xetAction(call: Call, ref: string | null): Promise<Action> {
-  const { accessToken, exp } = await grantCas(call.ops, call.principal, call.repo, 'write')
+  const { accessToken, exp, domainId } = await grantCas(call.ops, call.principal, call.repo, 'write')
   return {
     href: `${repoApiUrl(call.site, call.repo)}/xet-write-token/${encodeURIComponent(ref ?? 'main')}`,
     header: {
-      'X-Xet-Cas-Url': casUrl(call.site),
+      'X-Xet-Cas-Url': casUrl(call.site, domainId),
       'X-Xet-Access-Token': accessToken,
       'X-Xet-Token-Expiration': String(exp),
       'X-Xet-Session-Id': call.requestId,

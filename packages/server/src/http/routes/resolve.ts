@@ -56,7 +56,7 @@ function identityOf(file: ResolvedFile, form: 'content' | 'raw', site: Site): Re
   headers['X-Xet-Hash'] = file.xetHash
   headers['X-Xet-Refresh-Route'] = auth
   headers['Link'] =
-    `<${auth}>; rel="xet-auth", <${casUrl(site)}/v1/reconstructions/${file.xetHash}>; rel="xet-reconstruction-info"`
+    `<${auth}>; rel="xet-auth", <${casUrl(site, file.repo.domainId)}/v1/reconstructions/${file.xetHash}>; rel="xet-reconstruction-info"`
   headers['Vary'] = 'Accept'
   return headers
 }

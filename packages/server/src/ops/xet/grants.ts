@@ -28,7 +28,7 @@ export async function grantCas(
   principal: Principal,
   locator: RepoLocator,
   scope: CasScope,
-): Promise<{ accessToken: string; exp: number }> {
+): Promise<{ accessToken: string; exp: number; domainId: string }> {
   const repo = await repoFor(ctx, principal, locator, scope)
   const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
   const sealed: z.infer<typeof Sealed> = {
@@ -38,11 +38,18 @@ export async function grantCas(
     o: principal.kind === 'operator',
     e: exp,
   }
-  return { accessToken: ctx.signer.seal('cas-token', sealed), exp }
+  return { accessToken: ctx.signer.seal('cas-token', sealed), exp, domainId: repo.domainId }
 }
 
-/** The repository that a CAS token opens. 401 for a bad or expired one, 403 for one without the right. */
-export async function openGrant(ctx: OpsContext, token: string | null, scope: CasScope): Promise<RepoRow> {
+/**
+ * The repository that a CAS token opens. 401 for a bad or expired one, 403 for one without the right or for another
+ * domain than its repository's.
+ */
+export async function openGrant(
+  ctx: OpsContext,
+  { token, domainId }: { token: string | null; domainId: string },
+  scope: CasScope,
+): Promise<RepoRow> {
   const sealed = Sealed.safeParse(token === null ? null : ctx.signer.unseal('cas-token', token))
   if (!sealed.success || (sealed.data.e + CAS_TOKEN_GRACE_S) * 1000 < ctx.clock())
     throw new HubError('InvalidCredentials', 'The CAS token is missing, not valid or expired')
@@ -52,7 +59,7 @@ export async function openGrant(ctx: OpsContext, token: string | null, scope: Ca
   const repo = await ctx.catalog.rows.repos.get(grant.r)
   const principal = await principalBehind(ctx, grant)
   const actions = principal === null ? null : await repoActions(ctx, principal, repo)
-  if (repo === null || repo.deletedAt !== null || !actions?.has(scope))
+  if (repo === null || repo.deletedAt !== null || repo.domainId !== domainId || !actions?.has(scope))
     throw new HubError('Forbidden', 'This CAS token is no longer good for its repository')
   return repo
 }

@@ -8,18 +8,18 @@ import {
 
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
-import { credentialOf } from '../../auth.ts'
+import { casCredential } from '../../auth.ts'
 import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
 import { casUrl } from '../../urls.ts'
 
 async function plan({ ops, headers, params, site }: Call, version: 1 | 2): Promise<Reply> {
-  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
   const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
   const url: FetchUrl = (xorb, { start, end }) => {
     const { domainId, expires, signature } = signXorb(ops, repo, xorb, { start, end })
     const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
-    return `${casUrl(site)}/fetch/${domainId}/${xorb}?${query.toString()}`
+    return `${casUrl(site, domainId)}/fetch/${xorb}?${query.toString()}`
   }
   const json = version === 1 ? formatReconstructionV1(found, url) : formatReconstructionV2(found, url)
   return { headers: { 'Cache-Control': 'no-store' }, json }
@@ -32,9 +32,9 @@ function rangeOf(header: string | undefined): RawRange | null {
 }
 
 const V1_PATHS = [
-  '/cas/g1/v1/reconstructions/:file',
-  '/cas/g1/reconstructions/:file',
-  '/cas/g1/reconstruction/:file',
+  '/cas/g1/:domain/v1/reconstructions/:file',
+  '/cas/g1/:domain/reconstructions/:file',
+  '/cas/g1/:domain/reconstruction/:file',
 ]
 
 export const reconstructionRoutes: readonly Route[] = [
@@ -48,17 +48,17 @@ export const reconstructionRoutes: readonly Route[] = [
   {
     method: 'GET',
     ownCredential: true,
-    path: '/cas/g1/v2/reconstructions/:file',
+    path: '/cas/g1/:domain/v2/reconstructions/:file',
     hub: 'GET {cas}/v2/reconstructions/{file}',
     handle: (call) => plan(call, 2),
   },
   {
     method: 'GET',
     ownCredential: true,
-    path: '/cas/g1/v1/files/:file',
+    path: '/cas/g1/:domain/v1/files/:file',
     hub: 'HEAD {cas}/v1/files/{file}',
     async handle({ ops, headers, params }) {
-      const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+      const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
       const size = await fileSize(ops, repo, params['file'] ?? '')
       return { headers: { 'Content-Length': size }, json: { size } }
     },

@@ -3,18 +3,22 @@ import { XET_SHARD_MAX_BYTES } from '@cairn/protocol/limits'
 
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { receiveShard } from '../../../ops/xet/upload.ts'
-import { credentialOf } from '../../auth.ts'
+import { casCredential } from '../../auth.ts'
 import { readBytes } from '../../body.ts'
 import type { Call, Route } from '../../route.ts'
 
 /** 0: all files were known; 1: something was registered. Both are success. */
-async function register({ ops, headers, body }: Call): Promise<0 | 1> {
-  const repo = await openGrant(ops, credentialOf(headers.authorization), 'write')
+async function register({ ops, headers, params, body }: Call): Promise<0 | 1> {
+  const repo = await openGrant(ops, casCredential({ headers, params }), 'write')
   const { registered } = await receiveShard(ops, repo, await readBytes(body, XET_SHARD_MAX_BYTES))
   return registered ? 1 : 0
 }
 
-const V1_PATHS = ['/cas/g1/v1/shards', '/cas/g1/shards', '/cas/g1/shard/:prefix/:hash']
+const V1_PATHS = [
+  '/cas/g1/:domain/v1/shards',
+  '/cas/g1/:domain/shards',
+  '/cas/g1/:domain/shard/:prefix/:hash',
+]
 
 export const shardRoutes: readonly Route[] = [
   ...V1_PATHS.map((path): Route => ({
@@ -27,7 +31,7 @@ export const shardRoutes: readonly Route[] = [
   {
     method: 'POST',
     ownCredential: true,
-    path: '/cas/g1/v2/shards',
+    path: '/cas/g1/:domain/v2/shards',
     hub: 'POST {cas}/v2/shards',
     quirk: 'answers when all is checked and durable, with the terminal event only',
     handle: async (call) => ({

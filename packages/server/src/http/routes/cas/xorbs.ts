@@ -6,14 +6,14 @@ import { findChunk } from '../../../ops/xet/dedup.ts'
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
 import { receiveXorb } from '../../../ops/xet/upload.ts'
-import { credentialOf } from '../../auth.ts'
+import { casCredential } from '../../auth.ts'
 import { readChunks } from '../../body.ts'
 import { firstOf } from '../../query.ts'
 import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
 
 async function post({ ops, headers, params, body }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, credentialOf(headers.authorization), 'write')
+  const repo = await openGrant(ops, casCredential({ headers, params }), 'write')
   const { inserted } = await receiveXorb(
     ops,
     repo,
@@ -24,7 +24,7 @@ async function post({ ops, headers, params, body }: Call): Promise<Reply> {
 }
 
 async function stat({ ops, headers, params }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
   const sizeBytes = await xorbSize(ops, repo, params['hash'] ?? '')
   return { headers: { 'X-Xorb-Size': sizeBytes }, content: { source: { sizeBytes, open: refuseBody } } }
 }
@@ -35,7 +35,7 @@ async function refuseBody(): Promise<never> {
 }
 
 async function chunk({ ops, headers, params }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, credentialOf(headers.authorization), 'read')
+  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
   const bytes = await findChunk(ops, repo, params['hash'] ?? '')
   return { headers: { 'Content-Type': 'application/octet-stream' }, bytes: Buffer.from(bytes) }
 }
@@ -64,8 +64,8 @@ async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply>
   }
 }
 
-const PREFIXES = ['/cas/g1/v1/xorbs', '/cas/g1/xorbs', '/cas/g1/xorb']
-const CHUNK_PREFIXES = ['/cas/g1/v1/chunks', '/cas/g1/chunks', '/cas/g1/chunk']
+const PREFIXES = ['/cas/g1/:domain/v1/xorbs', '/cas/g1/:domain/xorbs', '/cas/g1/:domain/xorb']
+const CHUNK_PREFIXES = ['/cas/g1/:domain/v1/chunks', '/cas/g1/:domain/chunks', '/cas/g1/:domain/chunk']
 
 export const xorbRoutes: readonly Route[] = [
   ...PREFIXES.flatMap((prefix): Route[] => [
@@ -91,5 +91,5 @@ export const xorbRoutes: readonly Route[] = [
     hub: 'GET {cas}/v1/chunks/{prefix}/{hash}',
     handle: chunk,
   })),
-  { method: 'GET', ownCredential: true, path: '/cas/g1/fetch/:domain/:hash', hub: null, handle: fetchRange },
+  { method: 'GET', ownCredential: true, path: '/cas/g1/:domain/fetch/:hash', hub: null, handle: fetchRange },
 ]

@@ -10,15 +10,15 @@ async function tokenReply(
   scope: 'read' | 'write',
 ): Promise<Reply> {
   refusePullRequest(query)
-  const { accessToken, exp } = await grantCas(ops, principal, repo, scope)
+  const { accessToken, exp, domainId } = await grantCas(ops, principal, repo, scope)
   return {
     headers: {
-      'X-Xet-Cas-Url': casUrl(site),
+      'X-Xet-Cas-Url': casUrl(site, domainId),
       'X-Xet-Access-Token': accessToken,
       'X-Xet-Token-Expiration': exp,
       'Cache-Control': 'no-store',
     },
-    json: { accessToken, exp, casUrl: casUrl(site) },
+    json: { accessToken, exp, casUrl: casUrl(site, domainId) },
   }
 }
 
