@@ -135,7 +135,7 @@ test('a bootstrap file is there after the start, and an impossible one leaves no
   const fresh = join(dir, 'fresh')
   const { code, out, err } = await cairn(['serve', '--data', fresh, '--port', '0', '--bootstrap', file])
   expect({ code, out }).toEqual({ code: 1, out: '' })
-  expect(err).toMatch(/^cairn: bootstrap: users\[0\]: .*"nick".*\n$/)
+  expect(err).toMatch(/^cairn: bootstrap: \S+\.json: users\[0\]: .*"nick".*\n$/)
   await expect(access(fresh)).rejects.toThrow()
 })
 

@@ -8,7 +8,7 @@ import { SchemaVersionError } from './store/catalog/catalog.ts'
 
 /** One line, or null: the failure is a fault of the hub's own and deserves its stack. */
 export function explainFailure(error: unknown): string | null {
-  if (error instanceof BootstrapError) return `bootstrap: ${error.message.split('\n').join('; ')}`
+  if (error instanceof BootstrapError) return `bootstrap: ${error.message}`
   if (error instanceof SchemaVersionError)
     return `${error.message}: start the version of Cairn that wrote it, or restore a backup; nothing was changed`
   if (error instanceof ConfigError || error instanceof DataDirError || error instanceof HubError)

@@ -97,7 +97,12 @@ async function readBootstrap(path: string): Promise<Bootstrap> {
     if (error instanceof BootstrapError) throw error
     throw new BootstrapError([`${path} cannot be read: ${(error as Error).message}`], { cause: error })
   }
-  return parseBootstrap(text)
+  try {
+    return parseBootstrap(text)
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error
+    throw new BootstrapError([`${path}: ${error.message}`], { cause: error })
+  }
 }
 
 /** The strings are stored nowhere else: an operator reads and removes this file. */

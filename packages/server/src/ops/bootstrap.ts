@@ -56,7 +56,7 @@ export type Bootstrap = z.infer<typeof bootstrapSchema>
 /** The file asks for something that is malformed or contradicts what is there. Nothing was changed. */
 export class BootstrapError extends Error {
   constructor(problems: readonly string[], options?: ErrorOptions) {
-    super(problems.join('\n'), options)
+    super(problems.join('; '), options)
     this.name = 'BootstrapError'
   }
 }
