@@ -351,7 +351,10 @@ describe.each(variants)('huggingface_hub $client', ({ client, python, isOld, use
     })
   })
 
-  describe.skipIf(python === null || isOld)('the hf command', () => {
+  // 0.19.4 has no such command.
+  if (isOld) return
+
+  describe.skipIf(python === null)('the hf command', () => {
     async function hf(args: string[]): Promise<string> {
       const settings = clientEnv({ endpoint: recorder.url, home, env })
       const { stdout } = await run(python!, [join(dirname(python!), 'hf'), ...args], { env: settings })
