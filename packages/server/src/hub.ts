@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import type { DataDir } from './data-dir.ts'
 import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
+import { trustedPeers } from './http/urls.ts'
 import { startJobs } from './jobs/outbox.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
@@ -67,7 +68,10 @@ export async function createHub(
   }
   await repairDirty(ops)
   const deps: AdminDeps = { catalog, clock, random: randomBytes, repos: adminRepos(ops) }
-  const app = createApp(ops, deps, { publicUrl: config.publicUrl, trustedProxies: config.trustedProxies })
+  const app = createApp(ops, deps, {
+    publicUrl: config.publicUrl,
+    isTrustedPeer: trustedPeers(config.trustedProxies),
+  })
   const jobs = opening.use(startJobs(ops))
   const backends = opening.move()
 

@@ -21,11 +21,11 @@ import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
 import type { Call, Route } from './route.ts'
 import { routes } from './routes/index.ts'
-import { isTrustedProxy, routePath, siteOf, type RoutedPath } from './urls.ts'
+import { routePath, siteOf, type RoutedPath } from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
-  trustedProxies: readonly string[]
+  isTrustedPeer: (peer: string | undefined) => boolean
 }
 
 /** What the path said before routing; Fastify hands the raw request through. */
@@ -138,7 +138,7 @@ async function openCall(
   const raw = request.raw
   const path = routed.get(raw) ?? { url: raw.url ?? '/', registry: null }
   const registry = await registryFor(ops, path.registry)
-  const trusted = isTrustedProxy(raw.socket.remoteAddress, options.trustedProxies)
+  const trusted = options.isTrustedPeer(raw.socket.remoteAddress)
   const prefix = registry.orgName === null ? '' : `/${registry.orgName}/${registry.slug}/huggingface`
   const header = (name: string) => {
     const value = raw.headers[name]

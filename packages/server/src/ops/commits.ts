@@ -1,5 +1,6 @@
-import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
 /** Commits over HTTP: which way each file should travel, and the commit itself. hub-api.md §7. */
+
+import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
 import { foldOperations, type CommitPlan } from '@cairn/protocol/api/commit-plan'
 import { decideUpload, type PreuploadReplyFile, type PreuploadRequest } from '@cairn/protocol/api/preupload'
 import { HubError } from '@cairn/protocol/errors'

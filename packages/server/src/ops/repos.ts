@@ -1,5 +1,6 @@
-import { HubError } from '@cairn/protocol/errors'
 /** The life of a repository: made, listed, deleted. hub-api.md §3. */
+
+import { HubError } from '@cairn/protocol/errors'
 import { defaultAttributes } from '@cairn/protocol/git/default-attributes'
 import { newObject, type NewObject } from '@cairn/protocol/git/objects'
 import { assertRepoPath } from '@cairn/protocol/git/paths'

@@ -1,5 +1,6 @@
-import type { RawRange } from '@cairn/protocol/xet/reconstruction'
 /** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
+
+import type { RawRange } from '@cairn/protocol/xet/reconstruction'
 import {
   formatReconstructionV1,
   formatReconstructionV2,
