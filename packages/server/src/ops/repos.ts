@@ -5,10 +5,10 @@ import { defaultAttributes } from '@cairn/protocol/git/default-attributes'
 import { newObject, type NewObject } from '@cairn/protocol/git/objects'
 import { assertRepoPath } from '@cairn/protocol/git/paths'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
-import { assertNewName, formatRepoId, nameProblem, type RepoType } from '@cairn/protocol/repo-id'
+import { assertNewName, formatRepoId, type RepoType } from '@cairn/protocol/repo-id'
 
 import { UniqueViolationError, type AccountRow, type RepoRow } from '../store/catalog/catalog.ts'
-import { assertMayCreate, repoFor, type Principal, type RepoLocator } from './access.ts'
+import { assertMayCreate, repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
 import { newId, type OpsContext } from './context.ts'
 import { landRefs } from './land.ts'
@@ -99,16 +99,19 @@ export async function createRepo(
 
 /** The repository disappears at once; a job removes its files. */
 export async function deleteRepo(ctx: OpsContext, principal: Principal, locator: RepoLocator): Promise<void> {
-  const repo = await repoFor(ctx, principal, locator, 'admin')
-  await ctx.repoQueue.run(repo.id, () =>
-    ctx.catalog.tx(async (rows, emit) => {
-      await rows.repos.markDeleted(repo.id, ctx.clock())
+  const { id } = await repoFor(ctx, principal, locator, 'admin')
+  await ctx.repoQueue.run(id, async () => {
+    // Read again: another request may have deleted it, and even made a new one, while this waited for its turn.
+    const repo = await repoFor(ctx, principal, locator, 'admin')
+    if (repo.id !== id) throw repoNotFound(principal, locator)
+    await ctx.catalog.tx(async (rows, emit) => {
+      await rows.repos.markDeleted(id, ctx.clock())
       await rows.audit.insert(
-        auditRow(ctx, principal, 'repo.delete', formatRepoId(repo), { type: repo.type }, repo.id),
+        auditRow(ctx, principal, 'repo.delete', formatRepoId(repo), { type: repo.type }, id),
       )
-      emit({ type: 'repo.deleted', repoId: repo.id })
-    }),
-  )
+      emit({ type: 'repo.deleted', repoId: id })
+    })
+  })
 }
 
 /** Who owns a namespace: an account of that name, or in a registry with free namespaces its organization. */
@@ -118,8 +121,8 @@ async function ownerOf(
   namespace: string,
 ): Promise<AccountRow | null> {
   if (registry.orgId === null) return ctx.catalog.rows.accounts.getByName(namespace)
-  const problem = nameProblem(namespace, 'namespace')
-  if (problem !== null) throw new HubError('BadRequest', `Invalid namespace: ${problem}`)
+  // Free namespaces, but for those that the hub's own addresses need.
+  assertNewName(namespace, 'namespace')
   return ctx.catalog.rows.accounts.get(registry.orgId)
 }
 

@@ -1,6 +1,7 @@
+import { decodeBase64 } from '@cairn/protocol/api/base64'
 import { HubError } from '@cairn/protocol/errors'
 import { REGULAR_FILE_MAX_BYTES } from '@cairn/protocol/limits'
-import { REPO_TYPES } from '@cairn/protocol/repo-id'
+import { printable, REPO_TYPES } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 
 import { createRepo } from '../../../../ops/repos.ts'
@@ -74,10 +75,7 @@ export const createRoutes: readonly Route[] = [
           private: request.visibility ? request.visibility === 'private' : (request.private ?? false),
           sdk: type === 'space' ? (request.sdk ?? null) : null,
           license: request.license ?? null,
-          files: (request.files ?? []).map(({ path, content, encoding }) => ({
-            path,
-            content: Buffer.from(content, encoding),
-          })),
+          files: (request.files ?? []).map((file) => ({ path: file.path, content: contentOf(file) })),
         })
         return { json: { url: repoUrl(site, repo), name: `${repo.namespace}/${repo.name}`, id: repo.id } }
       } catch (error) {
@@ -86,6 +84,15 @@ export const createRoutes: readonly Route[] = [
     },
   },
 ]
+
+function contentOf(file: { path: string; content: string; encoding: 'base64' | 'utf-8' }): Uint8Array {
+  const bytes = file.encoding === 'base64' ? decodeBase64(file.content) : Buffer.from(file.content)
+  if (bytes === null)
+    throw new HubError('BadRequest', `The content of '${printable(file.path)}' is not valid base64`)
+  if (bytes.length > REGULAR_FILE_MAX_BYTES)
+    throw new HubError('TooLarge', `'${printable(file.path)}' is too large to be inline`)
+  return bytes
+}
 
 /** A 409 must name the repository's address: clients with `exist_ok` go on with it. */
 function withUrl(error: unknown, url: (existing: Parameters<typeof repoUrl>[1]) => string): unknown {
