@@ -67,7 +67,8 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
             return route.handle(call)
           }),
       })
-  app.options('*', async (_request, reply) => {
+  app.options('*', async (request, reply) => {
+    reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
     cors(reply.raw)
     reply.hijack()
     reply.raw.writeHead(204).end()
