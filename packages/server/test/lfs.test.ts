@@ -333,15 +333,15 @@ test('a hash that another repository has is no way to its bytes', async () => {
   }
 })
 
-test('a pointer committed as text opens nothing', async () => {
+test('a pointer committed as text needs its object like any other', async () => {
   await createRepo(hub, 'bob', 'bob/pointer')
   const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256('mine alone')}\nsize 10\n`
-  const answer = await hub.fetch(
-    'bob',
-    '/api/models/bob/pointer/commit/main',
-    commitBody([file('x.bin', pointer)]),
-  )
-  if (answer.status === 200)
-    await expectRefusal(await hub.fetch('bob', '/bob/pointer/resolve/main/x.bin'), 'EntryNotFound')
-  else await expectRefusal(answer, 'BadRequest')
+  await expectUnchanged(hub, async () => {
+    const answer = await hub.fetch(
+      'bob',
+      '/api/models/bob/pointer/commit/main',
+      commitBody([file('x.bin', pointer)]),
+    )
+    await expectRefusal(answer, 'BadRequest')
+  })
 })

@@ -1,7 +1,7 @@
 /** Commits over HTTP: which way each file should travel, and the commit itself. hub-api.md §7. */
 
 import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
-import { foldOperations, type CommitPlan } from '@cairn/protocol/api/commit-plan'
+import { foldOperations, type CommitPlan, type Put } from '@cairn/protocol/api/commit-plan'
 import { decideUpload, type PreuploadReplyFile, type PreuploadRequest } from '@cairn/protocol/api/preupload'
 import { HubError } from '@cairn/protocol/errors'
 import { Attributes } from '@cairn/protocol/git/attributes'
@@ -9,7 +9,7 @@ import { trackingLine } from '@cairn/protocol/git/default-attributes'
 import { parseIgnore } from '@cairn/protocol/git/ignore'
 import { newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
-import { formatPointer } from '@cairn/protocol/lfs/pointer'
+import { formatPointer, parsePointer } from '@cairn/protocol/lfs/pointer'
 import { COMMIT_OPERATIONS_MAX } from '@cairn/protocol/limits'
 import { printable } from '@cairn/protocol/repo-id'
 
@@ -126,13 +126,17 @@ async function branchOf(
 }
 
 interface Received {
-  plan: CommitPlan<BlobOid>
+  plan: CommitPlan<InlineBlob>
   /** Blobs of inline files that are not written yet. */
   blobs: NewObject[]
 }
 
 /** What takes the place of an inline content once its blob is made. */
-type BlobOid = string
+interface InlineBlob {
+  blobOid: string
+  /** sha256 of the object, when somebody sends the text of an LFS pointer. */
+  pointerOid: string | null
+}
 
 /**
  * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered they are
@@ -143,7 +147,7 @@ async function receive(
   repo: RepoRow,
   operations: AsyncIterable<CommitOperation>,
 ): Promise<Received> {
-  const folded: CommitOperation<BlobOid>[] = []
+  const folded: CommitOperation<InlineBlob>[] = []
   let blobs: NewObject[] = []
   let bufferedBytes = 0
   for await (const operation of operations) {
@@ -154,7 +158,8 @@ async function receive(
       continue
     }
     const blob = newObject(ctx.primitives, 'blob', operation.content)
-    folded.push({ ...operation, content: blob.oid })
+    const pointerOid = parsePointer(operation.content)?.oid ?? null
+    folded.push({ ...operation, content: { blobOid: blob.oid, pointerOid } })
     blobs.push(blob)
     bufferedBytes += operation.content.length
     if (bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
@@ -179,11 +184,11 @@ async function draftTree(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
 ): Promise<Draft> {
   const edits = new Map<string, TreeEdit>()
   const objects: NewObject[] = []
-  const oids = [...plan.changes.values()].flatMap((put) => (put?.kind === 'lfsFile' ? [put.oid] : []))
+  const oids = [...plan.changes.values()].flatMap((put) => pointerOf(put) ?? [])
   const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
 
   for (const [path, { required }] of plan.deletedFolders) {
@@ -195,7 +200,7 @@ async function draftTree(
       if (await mustDelete(ctx, repo, base, plan, path)) edits.set(path, null)
       continue
     }
-    const oid = put.kind === 'file' ? put.content : addPointer(ctx, objects, put, stored)
+    const oid = put.kind === 'file' ? put.content.blobOid : addPointer(ctx, objects, put, stored)
     edits.set(path, { oid, mode: await modeAt(ctx, repo, base, path) })
   }
   await trackLfs(ctx, repo, base, plan, edits, objects)
@@ -208,12 +213,17 @@ async function draftTree(
   return { rootOid: tree.rootOid, objects: [...objects, ...tree.newTrees], pointers: oids }
 }
 
+/** sha256 that a change points to: every pointer in history has its object, however it was sent. */
+function pointerOf(put: Put<InlineBlob> | null): string | null {
+  return put === null ? null : put.kind === 'lfsFile' ? put.oid : put.content.pointerOid
+}
+
 /** A file that this very commit added and took away again is not in the base and need not be deleted. */
 async function mustDelete(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
   path: string,
 ): Promise<boolean> {
   if (plan.requiredFiles.has(path)) return true
@@ -255,7 +265,7 @@ async function trackLfs(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
   edits: Map<string, TreeEdit>,
   objects: NewObject[],
 ): Promise<void> {
@@ -280,7 +290,7 @@ async function isRepeat(
   ctx: OpsContext,
   repo: RepoRow,
   head: CommitRecord,
-  { plan, message, author }: { plan: CommitPlan<BlobOid>; message: string; author: { name: string } },
+  { plan, message, author }: { plan: CommitPlan<InlineBlob>; message: string; author: { name: string } },
 ): Promise<boolean> {
   const [parentOid] = head.parents
   const same = head.message.trimEnd() === message.trimEnd() && head.authorName === author.name

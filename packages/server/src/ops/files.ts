@@ -127,14 +127,6 @@ export async function resolveFile(
     throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, {
       commit: commit.oid,
     })
-  if (stored.kind === 'xet' && stored.sha256State === 'mismatch')
-    throw new HubError(
-      'EntryNotFound',
-      `The content of ${path} does not have the sha256 it was uploaded with and is withheld`,
-      {
-        commit: commit.oid,
-      },
-    )
   return {
     ...base,
     xetHash: stored.kind === 'xet' ? stored.xetHash : null,
@@ -176,7 +168,7 @@ async function describe(
       oid: entry.oid,
       sizeBytes: lfs?.sizeBytes ?? sizeBytes,
       lfs: lfs === null ? null : { ...lfs, pointerSizeBytes: sizeBytes },
-      xetHash: content?.kind === 'xet' && content.sha256State !== 'mismatch' ? content.xetHash : null,
+      xetHash: content?.kind === 'xet' ? content.xetHash : null,
       lastCommit,
     }
   })
