@@ -104,6 +104,8 @@ export const POSTGRES_STATEMENT_MS = 30_000
 export const POSTGRES_IDLE_MS = 60_000
 /** A hub that stops in the middle of a transaction loses it, and with it the lock that others wait for. */
 export const POSTGRES_TRANSACTION_IDLE_MS = 30_000
+/** Rows that a copy of a catalog holds at a time; a row of `xorbs` has up to some hundred KiB. */
+export const COPY_BATCH_ROWS = 250
 /** Why a job failed, as kept with its event. */
 export const OUTBOX_REASON_LENGTH_MAX = 1000
 /** How long a stop may take in all: the drain, then what the backends need to close. */

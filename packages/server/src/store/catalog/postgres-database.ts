@@ -2,15 +2,14 @@
  * The schema in a PostgreSQL database before it is used: is it there, is it ours, which version has it. Looking
  * writes nothing. Tables are made and changed in one transaction, under the lock that all writers take.
  */
-import { Client } from 'pg'
-import type { ClientConfig, DatabaseError } from 'pg'
+import type { Client, DatabaseError } from 'pg'
 
 import { SchemaVersionError } from './catalog.ts'
 import { migrateFrom, readSchemaVersion } from './migrations/migrations.ts'
 import type { Migration } from './migrations/migrations.ts'
 import { kyselyOnPostgres } from './postgres-driver.ts'
 import { meaningOf } from './postgres-errors.ts'
-import { writerLock } from './postgres-url.ts'
+import { beginAsWriter, connect } from './postgres-session.ts'
 import type { PostgresPlace } from './postgres-url.ts'
 import type { SqlDialect } from './sql-dialect.ts'
 
@@ -31,34 +30,39 @@ const APPLICATION = { key: 'application', value: 'cairn' }
 const UNDEFINED_TABLE = '42P01'
 const UNDEFINED_COLUMN = '42703'
 
-/** Makes sure that the schema has the tables that `migrations` lead to. */
+/** What may be done about a schema: nothing, make a missing one, bring an older one forward too. */
+export type SchemaChange = 'look' | 'create' | 'migrate'
+
+/**
+ * Makes sure that the schema has the tables that `migrations` lead to. False when there is none and none may be
+ * made.
+ */
 export async function prepareSchema(
   at: PostgresPlace,
   migrations: readonly Migration[],
-  migrate: boolean,
-): Promise<void> {
+  change: SchemaChange,
+): Promise<boolean> {
   const expected = String(migrations.length)
   const assertUsable = (found: string | null): void => {
     if (found === expected || found === null) return
-    if (!migrate || !/^[1-9]\d{0,8}$/.test(found) || Number(found) > migrations.length)
+    if (change !== 'migrate' || !/^[1-9]\d{0,8}$/.test(found) || Number(found) > migrations.length)
       throw new SchemaVersionError(found, expected)
   }
-  const client = new Client({ ...sessionConfig(at, false), statement_timeout: 0, query_timeout: 0 })
-  client.on('error', () => {}) // The query that is running says so too.
+  const client = await connect(at, false)
   try {
-    await client.connect()
     await assertUnicode(client)
     const found = await inspectSchema(client, at.schema)
     assertUsable(found)
-    if (found === expected) return
-    await client.query('begin')
-    await client.query(`select pg_advisory_xact_lock(${writerLock(at.schema)})`)
+    if (found === expected) return true
+    if (found === null && change === 'look') return false
+    await client.query(beginAsWriter(at))
     // Again under the lock: another hub may have been first.
     const current = await inspectSchema(client, at.schema)
     assertUsable(current)
-    if (current === expected) return
+    if (current === expected) return true
     await createOrMigrate(client, at.schema, migrations, Number(current))
     await client.query('commit')
+    return true
   } catch (error) {
     throw meaningOf(error, at.place)
   } finally {
@@ -66,19 +70,6 @@ export async function prepareSchema(
     await client.end()
   }
 }
-
-/**
- * How the catalog's connections are set up. Nobody else's tables or functions are in sight, and an acknowledged
- * commit is on disk even where the server's default says otherwise.
- */
-export function sessionConfig({ connection, schema }: PostgresPlace, readOnly: boolean): ClientConfig {
-  const settings = [`search_path=${schema}`, `default_transaction_read_only=${readOnly ? 'on' : 'off'}`]
-  return { ...connection, options: settings.map((setting) => `-c ${setting}`).join(' ') }
-}
-
-/** Turns on waiting for the disk where it is off, and leaves replication's stricter levels as they are. */
-export const DURABLE_COMMIT = `select set_config('synchronous_commit', 'on', false)
-  where current_setting('synchronous_commit') = 'off'`
 
 async function assertUnicode(client: Client): Promise<void> {
   const { rows } = await client.query<{ encoding: string }>(

@@ -12,11 +12,12 @@ import { CatalogUnavailableError } from './catalog.ts'
 import type { Catalog, CatalogRows } from './catalog.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 import type { Migration } from './migrations/migrations.ts'
-import { DURABLE_COMMIT, prepareSchema, sessionConfig } from './postgres-database.ts'
+import { prepareSchema } from './postgres-database.ts'
 import { kyselyOnPostgres } from './postgres-driver.ts'
 import type { RunQuery } from './postgres-driver.ts'
 import { meaningOf } from './postgres-errors.ts'
-import { parsePostgresUrl, writerLock } from './postgres-url.ts'
+import { beginAsWriter, sessionConfig } from './postgres-session.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
 import type { PostgresPlace } from './postgres-url.ts'
 import { insertEvents } from './queries/outbox.ts'
 import { catalogRows } from './queries/rows.ts'
@@ -48,7 +49,7 @@ export async function openPostgresCatalog({
 }: PostgresCatalogOptions): Promise<Catalog> {
   const parsed = parsePostgresUrl(url)
   const at = schema === undefined ? parsed : { ...parsed, schema }
-  await prepareSchema(at, migrations, migrate)
+  await prepareSchema(at, migrations, migrate ? 'migrate' : 'create')
   return new PostgresCatalog(at, clock)
 }
 
@@ -102,9 +103,7 @@ class PostgresWriter {
     let client: PoolClient | undefined
     try {
       client = await this.#pool.connect()
-      await client.query(
-        `begin; ${DURABLE_COMMIT}; select pg_advisory_xact_lock(${writerLock(this.#at.schema)})`,
-      )
+      await client.query(beginAsWriter(this.#at))
     } catch (error) {
       client?.release(true)
       throw meaningOf(error, this.#at.place)
