@@ -2,6 +2,8 @@
  * Kysely on whatever runs one query on PostgreSQL. Only plain values pass, and what comes back has the types that
  * SQLite gives: `bigint` as a safe integer, `bytea` as a Uint8Array. Queries that come again are prepared by name.
  */
+import { randomUUID } from 'node:crypto'
+
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 import { types } from 'pg'
@@ -67,7 +69,8 @@ class PostgresConnection implements DatabaseConnection {
 
   async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
     const name = this.#nameOf(compiled.query)
-    const values = compiled.parameters.map(toInputValue)
+    const toValue = compiled.query.kind === 'SelectQueryNode' ? toSoughtValue : toInputValue
+    const values = compiled.parameters.map(toValue)
     const { command, rowCount, rows } = await this.#run({
       text: compiled.sql,
       values,
@@ -93,7 +96,16 @@ class PostgresConnection implements DatabaseConnection {
   }
 }
 
+/** No text in the database: nobody can know it to store it. */
+const NOWHERE = randomUUID()
+
+/** PostgreSQL stores no NUL and refuses to look for it; what is asked for with one is simply not there. */
+function toSoughtValue(value: unknown): unknown {
+  return typeof value === 'string' && value.includes('\0') ? NOWHERE : toInputValue(value)
+}
+
 function toInputValue(value: unknown): unknown {
+  if (typeof value === 'string' && value.includes('\0')) throw new TypeError('Text cannot hold NUL')
   if (typeof value === 'string' || value === null || value instanceof Uint8Array) return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
   if (typeof value === 'boolean') return value ? 1 : 0
