@@ -17,6 +17,8 @@ export interface TestHub extends AsyncDisposable {
   /** No trailing slash. */
   url: string
   dataDir: string
+  /** Of PostgreSQL; null when the catalog is the directory's SQLite file. */
+  databaseUrl: string | null
   /** A request with this account's token, or without one for null. */
   fetch(account: keyof typeof TOKENS | null, path: string, init?: RequestInit): Promise<Response>
 }
@@ -79,6 +81,7 @@ export async function startHub({
     hub,
     url,
     dataDir: path,
+    databaseUrl: config.databaseUrl,
     fetch(account, target, init = {}) {
       const headers = new Headers(init.headers)
       if (account !== null) headers.set('Authorization', `Bearer ${TOKENS[account]}`)
