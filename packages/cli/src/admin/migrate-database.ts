@@ -1,8 +1,6 @@
 /** `cairn admin migrate-database`: the catalog of a stopped hub into another database. The source stays as it is. */
 import { resolve } from 'node:path'
 
-import type { CatalogLocation } from '@cairn/server/store/catalog/copy-ends'
-
 import { CliError, UsageError, type CliIo } from '../io.ts'
 
 /** A long table says how far it is each time that it comes to so many rows. */
@@ -54,7 +52,7 @@ export async function migrateDatabase(
 }
 
 interface End {
-  location: CatalogLocation
+  location: { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string }
   /** Without a password. */
   name: string
   startWith: string
