@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { isIPv6, type AddressInfo } from 'node:net'
 
 import type { Config } from './config.ts'
-import type { DataDir } from './data-dir.ts'
+import { DataDirError, type DataDir } from './data-dir.ts'
 import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
@@ -100,8 +100,22 @@ export async function createHub(
   }
 }
 
-/** Only the chosen engine is loaded. */
+/** Only the chosen engine is loaded. Repositories and blobs without their rows would be a hub that lost everything. */
 async function openCatalog(config: Config, dataDir: DataDir, clock: () => number): Promise<Catalog> {
+  const wanted = config.databaseUrl === null ? 'sqlite' : 'postgres'
+  const engine = await dataDir.readEngine()
+  if (engine !== null && engine !== wanted)
+    throw new DataDirError(
+      engine === 'postgres'
+        ? `The catalog of ${dataDir.path} is in PostgreSQL: give its address with --database`
+        : `The catalog of ${dataDir.path} is the file in it: leave --database out, or move it with 'cairn admin migrate-database --to …'`,
+    )
+  const catalog = await openEngine(config, dataDir, clock)
+  if (engine === null) await dataDir.writeEngine(wanted)
+  return catalog
+}
+
+async function openEngine(config: Config, dataDir: DataDir, clock: () => number): Promise<Catalog> {
   if (config.databaseUrl === null) {
     const { openSqliteCatalog } = await import('./store/catalog/sqlite.ts')
     return openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock })
