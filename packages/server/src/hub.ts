@@ -36,6 +36,7 @@ export interface Hub {
 /** What tests and unusual installations set apart. */
 export interface HubOptions {
   clock?: () => number
+  random?: (sizeBytes: number) => Uint8Array
   lfs?: Partial<OpsContext['lfs']>
 }
 
@@ -46,6 +47,7 @@ export async function createHub(
   options: HubOptions = {},
 ): Promise<Hub> {
   const clock = options.clock ?? Date.now
+  const random = options.random ?? randomBytes
   await using opening = new AsyncDisposableStack()
   const catalog = opening.use(await openCatalog(config, dataDir, clock))
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
@@ -63,11 +65,11 @@ export async function createHub(
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     clock,
-    random: randomBytes,
+    random,
     log,
   }
   await repairDirty(ops)
-  const deps: AdminDeps = { catalog, clock, random: randomBytes, repos: adminRepos(ops) }
+  const deps: AdminDeps = { catalog, clock, random, repos: adminRepos(ops) }
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),

@@ -71,7 +71,7 @@ export async function startHub({
     env: { CAIRN_LOG_LEVEL: process.env['CAIRN_LOG_LEVEL'] ?? 'fatal' },
     cwd: path,
   })
-  const dataDir = await openDataDir(path, { random: randomBytes })
+  const dataDir = await openDataDir(path, { random: options.random ?? randomBytes })
   const hub = await createHub(config, dataDir, openLog(config.logLevel), options)
   await applyBootstrap(hub.deps, parseBootstrap(JSON.stringify(BOOTSTRAP)))
   const root = await hub.ops.catalog.rows.accounts.getByName('root')
