@@ -68,6 +68,8 @@ export interface RepoRow {
   defaultRef: string
   /** Spaces only. */
   sdk: string | null
+  /** LFS objects above it go up in parts; null: the hub's own limit. */
+  lfsMultipartAboveBytes: number | null
   createdBy: string | null
   createdAt: number
   lastModified: number
@@ -75,6 +77,20 @@ export interface RepoRow {
   refsDirty: boolean
   /** A deleted repository keeps its row, without its name, until its files are removed. */
   deletedAt: number | null
+}
+
+/** A name that a repository had before. */
+export interface OldName {
+  registryId: string
+  type: RepoType
+  namespace: string
+  name: string
+}
+
+export interface LikeRow {
+  userId: string
+  repoId: string
+  createdAt: number
 }
 
 export interface RefRow {
@@ -136,8 +152,15 @@ export interface LfsObjectRow {
 
 /** What a file with this sha256 is stored as, seen from one repository. */
 export type StoredContent =
-  | { kind: 'lfs'; oid: string; sizeBytes: number }
-  | { kind: 'xet'; oid: string; sizeBytes: number; xetHash: string; sha256State: Sha256State }
+  | { kind: 'lfs'; domainId: string; oid: string; sizeBytes: number }
+  | {
+      kind: 'xet'
+      domainId: string
+      oid: string
+      sizeBytes: number
+      xetHash: string
+      sha256State: Sha256State
+    }
 
 export interface AuditRow {
   id: string
@@ -155,7 +178,10 @@ export interface AuditRow {
 
 /** What happened, for jobs. Written to the outbox in the transaction that made it happen. */
 export type HubEvent =
-  | { type: 'repo.created' | 'repo.deleted'; repoId: string }
+  | {
+      type: 'repo.created' | 'repo.moved' | 'repo.updated' | 'repo.deleted' | 'repo.restored'
+      repoId: string
+    }
   | { type: 'refs.updated'; repoId: string; refs: { name: string; old: string | null; new: string | null }[] }
   | { type: 'xet.file-registered'; repoId: string; domainId: string; hash: string }
 
@@ -217,9 +243,46 @@ export interface RepoRows {
   /** Ids of those whose projection may lag; deleted ones are left out. */
   listDirty(): Promise<string[]>
   listDeleted(): Promise<string[]>
+  /** Those deleted at that time or earlier, the first deleted first. */
+  listDeletedUntil(at: number, limit: number): Promise<RepoRow[]>
+  /** Deleted ones that had this name, the last deleted first. */
+  listDeletedByName(name: OldName): Promise<RepoRow[]>
   markDeleted(id: string, at: number): Promise<void>
+  /** A deleted one lives again, under this name. */
+  restore(id: string, name: Pick<RepoRow, 'namespace' | 'name'>): Promise<void>
+  /** Gives another name, owner and deduplication domain; what it has in its domain so far stays its own. */
+  move(id: string, to: Pick<RepoRow, 'ownerId' | 'domainId' | 'namespace' | 'name'>): Promise<void>
   /** Removes the row and everything that hangs on it. */
   purge(id: string): Promise<void>
+}
+
+export interface OldNameRows {
+  /** Without regard to case. The repository may have been deleted since. */
+  find(name: OldName): Promise<{ repoId: string } | null>
+  /** From now on the name leads to the repository, wherever it led before. At most `keptMax` lead to one. */
+  insert(name: OldName, repoId: string, at: number, keptMax: number): Promise<void>
+  /** The name belongs to somebody now. Idempotent. */
+  delete(name: OldName): Promise<void>
+}
+
+export interface LikeRows {
+  /** False when it was liked already. */
+  insert(row: LikeRow): Promise<boolean>
+  /** False when it was not liked. */
+  delete(userId: string, repoId: string): Promise<boolean>
+  count(repoId: string): Promise<number>
+  /** Newest first; `before` is the last one of the page before. */
+  likersOf(
+    repoId: string,
+    before: { at: number; id: string } | null,
+    limit: number,
+  ): Promise<{ user: AccountRow; at: number }[]>
+  /** Living repositories only, newest like first. */
+  likedBy(
+    userId: string,
+    before: { at: number; id: string } | null,
+    limit: number,
+  ): Promise<{ repo: RepoRow; at: number }[]>
 }
 
 export interface RefRows {
@@ -239,12 +302,27 @@ export interface RetainedCommitRows {
   list(repoId: string): Promise<{ oid: string; reason: string }[]>
 }
 
+export interface LinkPosition {
+  kind: 'lfs' | 'xet'
+  key: string
+}
+
 export interface BlobRows {
   /** Idempotent: the first row stays. */
   insertLfs(row: LfsObjectRow): Promise<void>
   getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
-  /** Gives a repository the right to an LFS object of its domain, which must be there. Idempotent. */
-  linkLfs(repoId: string, oid: string): Promise<void>
+  /** Gives a repository the right to an LFS object of this domain (or its own), which must be there. Idempotent. */
+  linkLfs(repoId: string, oid: string, domainId?: string): Promise<void>
+  /**
+   * Gives one repository the rights to all contents that another has, LFS and Xet, wherever they lie; in steps of at
+   * most `limit` rows, each beginning after the position that the step before returned. Null: all is done.
+   */
+  copyLinks(
+    fromRepoId: string,
+    toRepoId: string,
+    after: LinkPosition | null,
+    limit: number,
+  ): Promise<LinkPosition | null>
   /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
 }
@@ -290,6 +368,8 @@ export interface CatalogRows {
   registries: RegistryRows
   tokens: TokenRows
   repos: RepoRows
+  oldNames: OldNameRows
+  likes: LikeRows
   refs: RefRows
   retained: RetainedCommitRows
   blobs: BlobRows
