@@ -183,6 +183,21 @@ test('a deleted repository can be brought back until its grace has ended, and no
   expect((await auditOf(hub)).filter((action) => action === 'repo.restore')).toHaveLength(2)
 })
 
+test('what a crash left of a duplicate is purged, and no name was ever its own', async () => {
+  await using hub = await startHub()
+  const { ops } = hub.hub
+  await createRepo(hub, 'alice', 'alice/a')
+  const source = (await ops.catalog.rows.repos.getByName('default', 'model', 'alice', 'a'))!
+  const half = { ...source, id: 'half-made', name: 'copy', deletedAt: 0 }
+  await ops.catalog.tx((rows) => rows.repos.insert(half))
+  await ops.git.create(half.id)
+  await createRepo(hub, 'alice', 'alice/copy')
+  const { purgeDue } = await import('../src/ops/deleted-repos.ts')
+  await purgeDue(ops, 10)
+  expect(await ops.catalog.rows.repos.get(half.id)).toBeNull()
+  await headOf(hub, 'alice', 'alice/copy')
+})
+
 test('what is uploaded while the repository goes is refused cleanly, and a neighbour keeps its own', async () => {
   await using hub = await startHub()
   await createRepo(hub, 'alice', 'alice/a')
