@@ -6,6 +6,10 @@
 import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
 
+import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+
+export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
 export type TokenRole = 'read' | 'write' | 'fineGrained'
@@ -77,20 +81,6 @@ export interface RepoRow {
   refsDirty: boolean
   /** A deleted repository keeps its row, without its name, until its files are removed. */
   deletedAt: number | null
-}
-
-/** A name that a repository had before. */
-export interface OldName {
-  registryId: string
-  type: RepoType
-  namespace: string
-  name: string
-}
-
-export interface LikeRow {
-  userId: string
-  repoId: string
-  createdAt: number
 }
 
 export interface RefRow {
@@ -256,35 +246,6 @@ export interface RepoRows {
   purge(id: string): Promise<void>
 }
 
-export interface OldNameRows {
-  /** Without regard to case. The repository may have been deleted since. */
-  find(name: OldName): Promise<{ repoId: string } | null>
-  /** From now on the name leads to the repository, wherever it led before. At most `keptMax` lead to one. */
-  insert(name: OldName, repoId: string, at: number, keptMax: number): Promise<void>
-  /** The name belongs to somebody now. Idempotent. */
-  delete(name: OldName): Promise<void>
-}
-
-export interface LikeRows {
-  /** False when it was liked already. */
-  insert(row: LikeRow): Promise<boolean>
-  /** False when it was not liked. */
-  delete(userId: string, repoId: string): Promise<boolean>
-  count(repoId: string): Promise<number>
-  /** Newest first; `before` is the last one of the page before. */
-  likersOf(
-    repoId: string,
-    before: { at: number; id: string } | null,
-    limit: number,
-  ): Promise<{ user: AccountRow; at: number }[]>
-  /** Living repositories only, newest like first. */
-  likedBy(
-    userId: string,
-    before: { at: number; id: string } | null,
-    limit: number,
-  ): Promise<{ repo: RepoRow; at: number }[]>
-}
-
 export interface RefRows {
   get(repoId: string, name: string): Promise<RefRow | null>
   list(repoId: string): Promise<RefRow[]>
@@ -300,11 +261,6 @@ export interface RetainedCommitRows {
   insert(row: { repoId: string; oid: string; reason: string; createdAt: number }): Promise<void>
   /** Oldest first. */
   list(repoId: string): Promise<{ oid: string; reason: string }[]>
-}
-
-export interface LinkPosition {
-  kind: 'lfs' | 'xet'
-  key: string
 }
 
 export interface BlobRows {
