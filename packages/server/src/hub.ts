@@ -8,6 +8,7 @@ import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
 import { startJobs } from './jobs/outbox.ts'
+import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
@@ -64,6 +65,7 @@ export async function createHub(
     repoQueue: new KeyedQueue(),
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
+    deleteGraceMs: config.deleteGraceHours * 3600_000,
     clock,
     random,
     log,
@@ -75,6 +77,7 @@ export async function createHub(
     isTrustedPeer: trustedPeers(config.trustedProxies),
   })
   const jobs = opening.use(startJobs(ops))
+  const purge = opening.use(startPurge(ops))
   const backends = opening.move()
 
   return {
@@ -96,7 +99,7 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await jobs.stop()
+      await Promise.all([jobs.stop(), purge.stop()])
       await backends.disposeAsync()
     },
   }
