@@ -32,10 +32,12 @@ export async function lastCommits(
     if (ahead !== null) await addFolders(ctx, repo, ahead, folders)
     remember(ctx, repo, commit, folders)
   }
+  const commits = new Map<string, Map<string, CommitRecord>>()
+  for (const folder of wanted) commits.set(folder, await (known(folder) ?? lookUp(ctx, repo, commit, folder)))
   const result = new Map<string, CommitRecord>()
-  for (const folder of wanted) {
-    const commits = await (known(folder) ?? lookUp(ctx, repo, commit, folder))
-    for (const [path, record] of commits) result.set(path, record)
+  for (const path of paths) {
+    const record = commits.get(folderOf(path))?.get(path)
+    if (record !== undefined) result.set(path, record)
   }
   return result
 }
