@@ -310,11 +310,11 @@ describe('last commits', () => {
       'top.txt': 'one',
     }
     expect(titles(await repo.json<Entry[]>('/tree/main?recursive=true&expand=true'))).toEqual(expected)
-    let found: Record<string, string> = {}
+    const found: Record<string, string> = {}
     let url: string | undefined = '/tree/main?recursive=true&expand=true&limit=3'
     while (url !== undefined) {
       const response: Response = await repo.call('GET', url)
-      found = { ...found, ...titles((await response.json()) as Entry[]) }
+      Object.assign(found, titles((await response.json()) as Entry[]))
       const link: string | undefined = /<([^>]+)>/.exec(response.headers.get('link') ?? '')?.[1]
       url = link === undefined ? undefined : link.slice(hub.url.length)
     }

@@ -30,7 +30,7 @@ describe('the list', () => {
   test('names what any commit of any branch names, and what none names any more', async () => {
     const repo = await makeRepo(hub, 'alice/listed')
     const [early, late, side, orphan] = await Promise.all(
-      ['early', 'late', 'side', 'orphan'].map(repo.upload),
+      ['early', 'late', 'side', 'orphan'].map((text) => repo.upload(text)),
     )
     await repo.commit({ 'old/model.bin': early! })
     await repo.commit({ 'old/model.bin': late! })
@@ -68,7 +68,7 @@ describe('the list', () => {
 describe('a purge', () => {
   test('takes pointers out of every branch and tag, and leaves everything else as it was', async () => {
     const repo = await makeRepo(hub, 'alice/purged')
-    const [secret, kept] = await Promise.all(['secret', 'kept'].map(repo.upload))
+    const [secret, kept] = await Promise.all(['secret', 'kept'].map((text) => repo.upload(text)))
     const before = await repo.commit({ 'a.txt': 'a\n' }, { summary: 'before' })
     await repo.commit({ 'deep/er/secret.bin': secret!, 'kept.bin': kept! }, { summary: 'with it' })
     await repo.call('POST', '/tag/main', { tag: 'v1', message: 'Annotated' })

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 
 import { FormatError } from '../errors.ts'
 import { encodeCommit, encodeTag, parseCommit, parseTag } from './commits.ts'
-import { rewriteCommit, rewriteTag } from './rewrite.ts'
+import { encodeTree, parseTree } from './objects.ts'
+import { findSpans, rewriteCommit, rewriteTag, rewriteTree } from './rewrite.ts'
 
 const text = new TextEncoder()
 const oid = (digit: string) => digit.repeat(40)
@@ -66,6 +67,38 @@ test('what names the same objects again is the same object', () => {
       expect(rewriteCommit(bytes, { treeOid: oid('1'), parents: list })).toEqual(bytes)
     }),
   )
+})
+
+test('a tree loses blobs and gets other folders, and keeps the rest and its order', () => {
+  const tree = encodeTree([
+    { name: 'a', mode: '100644', oid: oid('1') },
+    { name: 'b', mode: '40000', oid: oid('2') },
+    { name: 'c', mode: '100755', oid: oid('3') },
+    { name: 'd', mode: '40000', oid: oid('4') },
+    { name: 'e\udcff', mode: '120000', oid: oid('5') },
+    { name: 'f', mode: '160000', oid: oid('6') },
+  ])
+  const spans = findSpans(tree, new Set([oid('3'), oid('9')]))
+  expect(spans.map((span) => [span.isFolder, span.oid])).toEqual([
+    [true, oid('2')],
+    [false, oid('3')],
+    [true, oid('4')],
+  ])
+  const next: Record<string, string | null> = { [oid('2')]: oid('7'), [oid('3')]: null, [oid('4')]: null }
+  const rewritten = rewriteTree(
+    tree,
+    spans.map((span) => ({ ...span, next: next[span.oid] ?? null })),
+  )
+  expect(parseTree(rewritten)).toEqual([
+    { name: 'a', mode: '100644', oid: oid('1') },
+    { name: 'b', mode: '40000', oid: oid('7') },
+    { name: 'e\udcff', mode: '120000', oid: oid('5') },
+    { name: 'f', mode: '160000', oid: oid('6') },
+  ])
+  expect(rewriteTree(tree, [])).toEqual(tree)
+  // The first entry has 29 bytes.
+  for (let length = 1; length < 29; length += 1)
+    expect(() => findSpans(tree.subarray(0, length), new Set())).toThrow(FormatError)
 })
 
 test('any other bytes are rewritten or refused, never half', () => {

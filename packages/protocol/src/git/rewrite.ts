@@ -1,9 +1,12 @@
 /**
- * Commits and annotated tags that name other objects than before and are the same in every other byte: identities,
- * encodings and unknown headers stay as they are. A signature speaks about bytes that no longer exist and is dropped.
+ * Commits, trees and annotated tags that name other objects than before and are the same in every other byte:
+ * identities, encodings, unknown headers and odd names stay as they are. A signature speaks about bytes that no longer exist and is dropped.
  */
 import { FormatError } from '../errors.ts'
-import { isOid } from './objects.ts'
+import { isOid, oidFromBytes, writeOid } from './objects.ts'
+
+const OID_BYTES = 20
+const FOLDER_MODE = '40000'
 
 const LINE_FEED = 0x0a
 const SPACE = 0x20
@@ -26,6 +29,53 @@ export function rewriteCommit(
     ...kept.map(({ lines }) => lines),
     body,
   ])
+}
+
+/** One entry of a tree as it lies in the bytes: mode, space, name, NUL and oid from `start` to `end`. */
+export interface TreeSpan {
+  isFolder: boolean
+  oid: string
+  start: number
+  end: number
+}
+
+/** The entries that are folders or among `blobs`: those that a rewriting may have to change. */
+export function findSpans(bytes: Uint8Array, blobs: ReadonlySet<string>): TreeSpan[] {
+  // Most entries are neither; one look at a byte of their oid spares its decoding.
+  const begins = new Uint8Array(256)
+  for (const oid of blobs) begins[Number.parseInt(oid.slice(0, 2), 16)] = 1
+  const spans: TreeSpan[] = []
+  for (let start = 0; start < bytes.length;) {
+    const nul = bytes.indexOf(0, start)
+    const end = nul + 1 + OID_BYTES
+    if (nul < 0 || end > bytes.length) throw new FormatError('A tree entry is cut short', start)
+    const isFolder = bytes[start] === 0x34 && bytes[start + FOLDER_MODE.length] === SPACE
+    if (isFolder || begins[bytes[nul + 1] ?? 0] === 1) {
+      const oid = oidFromBytes(bytes, nul + 1)
+      if (isFolder || blobs.has(oid)) spans.push({ isFolder, oid, start, end })
+    }
+    start = end
+  }
+  return spans
+}
+
+/** The same tree with some of its entries pointing elsewhere, or gone (null). `changes` are in the order of the bytes. */
+export function rewriteTree(
+  bytes: Uint8Array,
+  changes: readonly (TreeSpan & { next: string | null })[],
+): Uint8Array {
+  const parts: Uint8Array[] = []
+  let at = 0
+  for (const { start, end, next } of changes) {
+    if (next === null) parts.push(bytes.subarray(at, start))
+    else {
+      const oid = new Uint8Array(OID_BYTES)
+      writeOid(checked(next), oid, 0)
+      parts.push(bytes.subarray(at, end - OID_BYTES), oid)
+    }
+    at = end
+  }
+  return join([...parts, bytes.subarray(at)])
 }
 
 /** Throws FormatError unless the bytes begin as a tag does, with its object. */

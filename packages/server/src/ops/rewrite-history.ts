@@ -4,8 +4,8 @@
  */
 import { HubError } from '@cairn/protocol/errors'
 import { parseCommit, parseTag } from '@cairn/protocol/git/commits'
-import { encodeTree, newObject, parseTree, EMPTY_TREE_OID, type NewObject } from '@cairn/protocol/git/objects'
-import { rewriteCommit, rewriteTag } from '@cairn/protocol/git/rewrite'
+import { EMPTY_TREE_OID, newObject, type NewObject } from '@cairn/protocol/git/objects'
+import { findSpans, rewriteCommit, rewriteTag, rewriteTree } from '@cairn/protocol/git/rewrite'
 
 import { HISTORY_REWRITE_BUFFER_MAX_BYTES, HISTORY_REWRITE_COMMITS_MAX, TAG_DEPTH_MAX } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
@@ -98,17 +98,16 @@ class Rewriting {
     const known = this.#trees.get(oid)
     if (known !== undefined) return known
     const { bytes } = await this.#ctx.git.read(this.#repo.id, oid)
-    let isSame = true
-    const kept = []
-    for (const entry of parseTree(bytes)) {
-      if (entry.mode === '40000') {
-        const next = await this.#tree(entry.oid)
-        if (next !== null) kept.push(next === entry.oid ? entry : { ...entry, oid: next })
-        isSame &&= next === entry.oid
-      } else if (this.#blobs.has(entry.oid)) isSame = false
-      else kept.push(entry)
+    const changes = []
+    for (const span of findSpans(bytes, this.#blobs)) {
+      const target = span.isFolder ? await this.#tree(span.oid) : null
+      if (target !== span.oid) changes.push({ ...span, next: target })
     }
-    const next = isSame ? oid : kept.length === 0 ? null : await this.#make('tree', encodeTree(kept))
+    let next: string | null = oid
+    if (changes.length > 0) {
+      const rest = rewriteTree(bytes, changes)
+      next = rest.length === 0 ? null : await this.#make('tree', rest)
+    }
     this.#trees.set(oid, next)
     return next
   }
