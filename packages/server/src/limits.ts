@@ -29,9 +29,12 @@ export const COMMIT_BUFFER_MAX_BYTES = 64 * MIB
 /** A token's last use is written at most this often. */
 export const TOKEN_TOUCH_INTERVAL_MS = 5 * 60_000
 
-/** Entries of one page of `tree`; with `expand` each costs a history look-up. */
+/** Entries of one page of `tree`, also with `expand`: one walk over history answers a whole folder. */
 export const TREE_PAGE_ENTRIES_MAX = 1000
-export const TREE_EXPAND_PAGE_ENTRIES_MAX = 100
+/** Entries of neighbouring folders whose last commits are looked up along with those of a page. */
+export const LAST_COMMITS_AHEAD_MAX = 50_000
+/** Entries with a known last commit kept in memory. */
+export const LAST_COMMITS_CACHE_MAX = 500_000
 /** Entries of a whole tree that a request may walk (siblings, recursive listings). */
 export const TREE_WALK_ENTRIES_MAX = 1_000_000
 export const COMMITS_PAGE_MAX = 100
@@ -203,8 +206,8 @@ export const EXPAND_CANDIDATES_MAX = 64
 /** Commits of one page of a log. */
 export const LOG_COMMITS_MAX = 10_000
 
-/** Paths of one look for their last commits: a page of a listing. */
-export const LAST_COMMITS_PATHS_MAX = 10_000
+/** Paths of one look for their last commits: folders of a listing, whole. */
+export const LAST_COMMITS_PATHS_MAX = 100_000
 
 /** Up to so many paths git compares itself; above, it is given their folder. */
 export const LAST_COMMITS_PATHSPECS_MAX = 16
@@ -246,3 +249,43 @@ export const LIKES_PAGE_MAX = 1000
 export const LINKS_PER_TRANSACTION = 1000
 /** Copying the history of a repository into its duplicate. */
 export const GIT_COPY_TIMEOUT_MS = 30 * 60_000
+/** A unified diff, or a list of changed files, as one answer. */
+export const DIFF_MAX_BYTES = 16 * MIB
+
+/** Larger files are only said to differ: comparing lines costs many times the file in memory. */
+export const DIFF_FILE_MAX_BYTES = 2 * MIB
+
+export const DIFF_TIMEOUT_MS = 20_000
+
+/** Added and deleted files of one diff that are compared for renames, each with each. */
+export const DIFF_RENAMES_MAX = 500
+
+/** Files of a comparison that are listed; further ones are refused rather than left out. */
+export const COMPARE_FILES_MAX = 10_000
+
+/** Message of a squash. */
+export const SQUASH_MESSAGE_MAX_BYTES = 64 * KIB
+
+/** Page of the listing of LFS files. */
+export const LFS_FILES_PAGE_MAX = 1000
+
+/** hub-api.md §5: contents that one request may delete for good. */
+export const LFS_PURGE_MAX = 1000
+
+/** hub-api.md §5: files that one request may take over from another repository. */
+export const LFS_DUPLICATE_MAX = 500
+
+/** Commits that one rewriting of history may walk over; it holds the repository's refs all the while. */
+export const HISTORY_REWRITE_COMMITS_MAX = 100_000
+
+/** Rewritten commits and trees gathered before they are written as one pack. */
+export const HISTORY_REWRITE_BUFFER_MAX_BYTES = 16 * MIB
+
+/** Repositories whose pointers, in all of their history, are remembered. */
+export const HISTORY_POINTERS_CACHE_MAX = 64
+
+/** Pointers of all these together. */
+export const HISTORY_POINTERS_CACHE_ENTRIES_MAX = 500_000
+
+/** `Co-authored-by` lines of one commit that are listed. */
+export const COAUTHORS_MAX = 20

@@ -17,6 +17,9 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
   '{api}/preupload/*': () => post({ files: [{ path: 'a', size: 1, sample: 'YQ==' }] }),
   '{api}/duplicate': () => post({ repository: 'alice/copy' }),
   '{api}/like': () => ({ method: 'POST' }),
+  '{api}/super-squash/*': () => post({ message: 'one' }),
+  '{api}/lfs-files/batch': () => post({ deletions: { sha: [sha256('anything')], rewriteHistory: false } }),
+  '{api}/lfs-files/duplicate': () => post({ target: { type: 'model', name: 'alice/tiny' }, files: [] }),
   '{api}/settings': () => ({ ...post({ private: true }), method: 'PUT' }),
   '{api}/commit/*': () => commitBody([file('a', 'a')]),
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
@@ -24,6 +27,7 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
 }
 
 const RESTS: Readonly<Record<string, string>> = {
+  '{api}/compare/*': 'main..main',
   '{web}/resolve/*': 'main/README.md',
   '{web}/raw/*': 'main/README.md',
 }
@@ -38,7 +42,7 @@ export function repoRequests(type: RepoType): RepoRequest[] {
   const found = routes.filter((route) => route.path.startsWith('{') && !route.absent && !route.ownCredential)
   return found.map(({ method, path }) => {
     const isApi = path.startsWith('{api}')
-    const rest = path.slice('{api}'.length).replace('*', RESTS[path] ?? 'main')
+    const rest = path.slice('{api}'.length).replace('*', RESTS[path] ?? 'main').replace(':sha', OBJECT.oid)
     const base = isApi ? `/api/${type}s/` : type === 'model' ? '/' : `/${type}s/`
     const body = BODIES[path]
     const hasBody = method === 'POST' || method === 'PUT'

@@ -4,6 +4,11 @@
  */
 import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 
+import type { ChangedFile } from './compare.ts'
+import type { SmallBlob } from './reachable.ts'
+
+export type { ChangedFile }
+
 export interface GitObject {
   type: GitObjectType
   bytes: Uint8Array
@@ -63,6 +68,16 @@ export interface GitStore extends AsyncDisposable {
    * the same order as `git log -- path`. Paths that never existed are left out.
    */
   lastCommits(repoId: string, from: string, paths: readonly string[]): Promise<Map<string, CommitRecord>>
+  /** The best common ancestor of two commits, or null when their histories have nothing in common. */
+  mergeBase(repoId: string, one: string, other: string): Promise<string | null>
+  /** Unified diff of two trees; null when it is too large or takes too long. Large files are only said to differ. */
+  diff(repoId: string, fromTree: string, toTree: string): Promise<Uint8Array | null>
+  /** Files that differ between two trees, by path; null as above. */
+  changedFiles(repoId: string, fromTree: string, toTree: string): Promise<ChangedFile[] | null>
+  /** Oids of the commits that `roots` reach, parents before their children. */
+  commitsFrom(repoId: string, roots: readonly string[]): Promise<string[]>
+  /** Blobs small enough for an LFS pointer that `roots` reach and `except` do not, each with one of its paths. */
+  smallBlobs(repoId: string, roots: readonly string[], except: readonly string[]): Promise<SmallBlob[]>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

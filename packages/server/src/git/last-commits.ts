@@ -85,7 +85,7 @@ class Walk {
   readonly found = new Map<string, string>()
   readonly #wanted: ReadonlySet<string>
   /** Paths by the commit that they stand at. */
-  readonly #standing = new Map<string, string[]>()
+  readonly #standing = new Map<string, Set<string>>()
   /** Commits that the log showed before any path came to them, as happens when clocks disagree. */
   readonly #seen = new Map<string, Change>()
   #current: Change | null = null
@@ -93,7 +93,7 @@ class Walk {
 
   constructor(from: string, paths: readonly string[]) {
     this.#wanted = new Set(paths)
-    if (this.#wanted.size > 0) this.#standing.set(from, [...this.#wanted])
+    if (this.#wanted.size > 0) this.#standing.set(from, new Set(this.#wanted))
   }
 
   get isDone(): boolean {
@@ -135,17 +135,22 @@ class Walk {
     this.#current = null
   }
 
-  #move({ oid, parents, changed }: Change, paths: readonly string[]): void {
-    for (const path of paths) {
-      const differs = (parent: string) => changed.get(parent)?.has(path) ?? false
-      const next = parents.find((parent) => !differs(parent))
-      if (next !== undefined) {
-        const there = this.#standing.get(next)
-        if (there === undefined) this.#standing.set(next, [path])
-        else there.push(path)
-      } else if (parents.length > 0 || differs(AGAINST_NOTHING)) {
-        this.found.set(path, oid)
-      }
+  /** The paths that a commit did not change move on together: what is left to do is only as much as it changed. */
+  #move({ oid, parents, changed }: Change, paths: Set<string>): void {
+    const [first, ...others] = parents
+    for (const path of changed.get(first ?? AGAINST_NOTHING) ?? []) {
+      if (!paths.delete(path)) continue
+      const next = others.find((parent) => !changed.get(parent)?.has(path))
+      if (next === undefined) this.found.set(path, oid)
+      else this.#stand(next, new Set([path]))
     }
+    if (first !== undefined && paths.size > 0) this.#stand(first, paths)
+  }
+
+  #stand(oid: string, paths: Set<string>): void {
+    const there = this.#standing.get(oid)
+    const [more, fewer] = there === undefined || there.size < paths.size ? [paths, there] : [there, paths]
+    for (const path of fewer ?? []) more.add(path)
+    this.#standing.set(oid, more)
   }
 }

@@ -18,11 +18,13 @@ import {
 } from '../limits.ts'
 import { createBareRepository, gitDirOf, prepareRoot, removeBareRepository } from './bare-repository.ts'
 import { CatFilePool } from './cat-file.ts'
+import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
 import { syncFolder } from './durable.ts'
 import { type CommitRecord, type GitObject, GitObjectNotFoundError, type GitStore } from './git-store.ts'
 import { type GitCall, type GitExit, GitHelper, GitProcessError } from './helper.ts'
 import { findLastCommits } from './last-commits.ts'
 import { projectHead, projectRefs, type RefChange } from './project-refs.ts'
+import { listCommits, listSmallBlobs, type SmallBlob } from './reachable.ts'
 import { writeObjects } from './write-objects.ts'
 
 /** Opens the store and forks its git helper, which should happen while the server is still small. */
@@ -162,6 +164,36 @@ export class BareGitStore implements GitStore {
     const commits = await Promise.all(oids.map(async (oid) => this.#commit(repoId, oid)))
     const byOid = new Map(commits.map((commit) => [commit.oid, commit]))
     return new Map([...found].map(([path, oid]) => [path, byOid.get(oid)!]))
+  }
+
+  async mergeBase(repoId: string, one: string, other: string): Promise<string | null> {
+    for (const oid of [one, other]) await this.#assertThere(repoId, oid)
+    const args = ['merge-base', one, other]
+    const exit = await this.helper.collect({ args, gitDir: this.gitDir(repoId) })
+    if (exit.code !== 0 && exit.code !== 1) throw failure(args, exit)
+    return lines(exit.stdout)[0] ?? null
+  }
+
+  async diff(repoId: string, fromTree: string, toTree: string): Promise<Uint8Array | null> {
+    for (const oid of [fromTree, toTree]) await this.#assertThere(repoId, oid)
+    return diffTrees(this.helper, this.gitDir(repoId), fromTree, toTree)
+  }
+
+  async changedFiles(repoId: string, fromTree: string, toTree: string): Promise<ChangedFile[] | null> {
+    for (const oid of [fromTree, toTree]) await this.#assertThere(repoId, oid)
+    return listChanges(this.helper, this.gitDir(repoId), fromTree, toTree)
+  }
+
+  async commitsFrom(repoId: string, roots: readonly string[]): Promise<string[]> {
+    return listCommits(this.helper, this.gitDir(repoId), roots)
+  }
+
+  async smallBlobs(
+    repoId: string,
+    roots: readonly string[],
+    except: readonly string[],
+  ): Promise<SmallBlob[]> {
+    return listSmallBlobs(this.helper, this.gitDir(repoId), roots, except)
   }
 
   async fsck(repoId: string): Promise<string[]> {

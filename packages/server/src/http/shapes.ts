@@ -1,6 +1,7 @@
 /** How values of the operations look on the wire, where several routes share a shape. */
 import { formatDate } from '@cairn/protocol/api/dates'
 
+import { COAUTHORS_MAX } from '../limits.ts'
 import type { ListedEntry } from '../ops/files.ts'
 
 /** hub-api.md §5.1. Directories have a size too: HfFileSystem of 0.19 reads it. */
@@ -36,6 +37,18 @@ export function titleOf(message: string): string {
 export function bodyOf(message: string): string {
   const newline = message.indexOf('\n')
   return newline === -1 ? '' : message.slice(newline).trim()
+}
+
+const COAUTHOR = /^co-authored-by:[ \t]*([^<>\n]{1,256}?)[ \t]*<[^<>\n]*>[ \t]*$/gim
+
+/** Who wrote a commit, and with whom. */
+export function authorsOf(commit: { authorName: string; message: string }): { user: string }[] {
+  const names = new Set([commit.authorName])
+  for (const [, name] of commit.message.matchAll(COAUTHOR)) {
+    if (names.size > COAUTHORS_MAX) break
+    if (name !== undefined) names.add(name)
+  }
+  return [...names].map((user) => ({ user }))
 }
 
 export function escapeHtml(text: string): string {

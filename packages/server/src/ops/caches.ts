@@ -9,6 +9,9 @@ import {
   BLOB_FACTS_CACHE_MAX,
   CARD_CACHE_MAX,
   COMMIT_CACHE_MAX,
+  HISTORY_POINTERS_CACHE_ENTRIES_MAX,
+  HISTORY_POINTERS_CACHE_MAX,
+  LAST_COMMITS_CACHE_MAX,
   TREE_CACHE_ENTRIES_MAX,
   XORB_TABLE_CACHE_MAX_BYTES,
 } from '../limits.ts'
@@ -21,6 +24,16 @@ export interface BlobFacts {
   lfs: { oid: string; sizeBytes: number } | null
 }
 
+/** The LFS pointers that a repository's refs reach. */
+export interface HistoryPointers {
+  /** The refs at that time. */
+  state: string
+  /** sha256 by the oid of each pointer's blob. */
+  blobs: Map<string, string>
+  /** One path of each sha256, and the ref it is reachable from, where that is the default one. */
+  places: Map<string, { path: string; ref: string | null }>
+}
+
 export class Caches {
   /** By `repoId/treeOid`. */
   readonly trees = new LRUCache<string, TreeEntry[]>({
@@ -31,8 +44,15 @@ export class Caches {
   readonly blobs = new LRUCache<string, BlobFacts>({ max: BLOB_FACTS_CACHE_MAX })
   /** By `repoId/oid` of a commit or of an annotated tag that leads to it. */
   readonly commits = new LRUCache<string, CommitRecord>({ max: COMMIT_CACHE_MAX })
-  /** By `repoId/commit/path`. */
-  readonly lastCommits = new LRUCache<string, CommitRecord>({ max: COMMIT_CACHE_MAX })
+  /** By `repoId/commit/folder`: the last commit of each path in it. Sized by paths. */
+  readonly lastCommits = new LRUCache<string, Promise<Map<string, CommitRecord>>>({
+    maxSize: LAST_COMMITS_CACHE_MAX,
+  })
+  /** By repository. Sized by pointers. */
+  readonly historyPointers = new LRUCache<string, HistoryPointers>({
+    max: HISTORY_POINTERS_CACHE_MAX,
+    maxSize: HISTORY_POINTERS_CACHE_ENTRIES_MAX,
+  })
   /** By `domainId/xorbHash`. A full xorb's table has some 40 KB. */
   readonly chunkTables = new LRUCache<string, ChunkTable>({
     maxSize: XORB_TABLE_CACHE_MAX_BYTES,

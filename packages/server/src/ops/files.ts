@@ -3,13 +3,14 @@ import { HubError } from '@cairn/protocol/errors'
 import type { TreeEntry } from '@cairn/protocol/git/objects'
 
 import type { CommitRecord } from '../git/git-store.ts'
-import { TREE_EXPAND_PAGE_ENTRIES_MAX, TREE_PAGE_ENTRIES_MAX } from '../limits.ts'
+import { TREE_PAGE_ENTRIES_MAX } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { BlobFacts } from './caches.ts'
 import { openGitBlob, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
+import { lastCommits } from './last-commits.ts'
 import { resolveRevision, resolveRevisionOrUnborn, splitRevisionPath } from './revisions.ts'
 import { openStored } from './stored-content.ts'
 import {
@@ -65,15 +66,16 @@ export async function listTree(
 
   const listing = `tree/${repo.id}/${commit.oid}/${path}/${options.recursive ? 'r' : ''}`
   const after = openCursor(ctx.signer, listing, options.cursor)
-  const pageMax = options.expand ? TREE_EXPAND_PAGE_ENTRIES_MAX : TREE_PAGE_ENTRIES_MAX
-  const page = Math.min(options.limit ?? pageMax, pageMax)
+  const page = Math.min(options.limit ?? TREE_PAGE_ENTRIES_MAX, TREE_PAGE_ENTRIES_MAX)
   const found: PathEntry[] = []
   let nextCursor: string | null = null
-  for await (const item of walk(ctx, repo.id, folder.oid, {
-    prefix: path,
-    recursive: options.recursive,
-    after: after === null ? null : String(after),
-  })) {
+  const walkFrom = (position: string | number | null) =>
+    walk(ctx, repo.id, folder.oid, {
+      prefix: path,
+      recursive: options.recursive,
+      after: position === null ? null : String(position),
+    })
+  for await (const item of walkFrom(after)) {
     const last = found.at(-1)
     if (found.length === page && last !== undefined) {
       nextCursor = sealCursor(ctx.signer, listing, walkPosition(last))
@@ -81,7 +83,10 @@ export async function listTree(
     }
     found.push(item)
   }
-  return { entries: await describe(ctx, repo, commit, found, options.expand), commit, nextCursor }
+  const last = options.expand
+    ? await lastCommits(ctx, repo, commit, pathsOf(found), options.recursive ? walkFrom(after) : null)
+    : null
+  return { entries: await describe(ctx, repo, found, last), commit, nextCursor }
 }
 
 /** Entries for those of the paths that exist; the others are left out. */
@@ -101,7 +106,8 @@ export async function pathsInfo(
     const entry = await entryAt(ctx, repo.id, commit, path)
     if (entry !== null && (isFile(entry) || isFolder(entry))) found.push({ path, entry })
   }
-  return describe(ctx, repo, commit, found, expand)
+  const last = expand ? await lastCommits(ctx, repo, commit, pathsOf(found)) : null
+  return describe(ctx, repo, found, last)
 }
 
 export async function resolveFile(
@@ -137,9 +143,8 @@ export async function resolveFile(
 async function describe(
   ctx: OpsContext,
   repo: RepoRow,
-  commit: CommitRecord,
   found: readonly PathEntry[],
-  expand: boolean,
+  last: ReadonlyMap<string, CommitRecord> | null,
 ): Promise<ListedEntry[]> {
   const facts = await blobFacts(
     ctx,
@@ -148,14 +153,6 @@ async function describe(
   )
   const pointers = [...facts.values()].flatMap((f) => (f.lfs === null ? [] : [f.lfs.oid]))
   const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
-  const last = expand
-    ? await lastCommits(
-        ctx,
-        repo,
-        commit,
-        found.map(({ path }) => path),
-      )
-    : null
   return found.map(({ path, entry }) => {
     const lastCommit = last?.get(path) ?? null
     if (isFolder(entry))
@@ -174,26 +171,8 @@ async function describe(
   })
 }
 
-async function lastCommits(
-  ctx: OpsContext,
-  repo: RepoRow,
-  commit: CommitRecord,
-  paths: readonly string[],
-): Promise<Map<string, CommitRecord>> {
-  const key = (path: string) => `${repo.id}/${commit.oid}/${path}`
-  const result = new Map<string, CommitRecord>()
-  const unknown: string[] = []
-  for (const path of paths) {
-    const known = ctx.caches.lastCommits.get(key(path))
-    if (known === undefined) unknown.push(path)
-    else result.set(path, known)
-  }
-  if (unknown.length === 0) return result
-  for (const [path, record] of await ctx.git.lastCommits(repo.id, commit.oid, unknown)) {
-    ctx.caches.lastCommits.set(key(path), record)
-    result.set(path, record)
-  }
-  return result
+function pathsOf(found: readonly PathEntry[]): string[] {
+  return found.map(({ path }) => path)
 }
 
 function missing(entry: TreeEntry): never {

@@ -61,12 +61,7 @@ export async function createBranch(
   locator: RepoLocator,
   request: CreateBranch,
 ): Promise<void> {
-  if (request.branch.startsWith('refs/'))
-    throw new HubError(
-      'BadRequest',
-      `Invalid reference name '${printable(request.branch)}': a branch name does not start with 'refs/'`,
-    )
-  const name = branchRef(request.branch)
+  const name = refOfBranch(request.branch)
   await changeRefs(ctx, principal, locator, 'branch.create', async (repo) => {
     const existing = await ctx.catalog.rows.refs.get(repo.id, name)
     if (existing !== null && !request.overwrite)
@@ -92,7 +87,7 @@ export async function deleteBranch(
   locator: RepoLocator,
   branch: string,
 ): Promise<void> {
-  const name = branchRef(branch)
+  const name = refOfBranch(branch)
   await changeRefs(ctx, principal, locator, 'branch.delete', async (repo) => [
     await deletion(ctx, repo, name, branch),
   ])
@@ -178,6 +173,17 @@ async function changeRefs(
       throw error
     }
   })
+}
+
+/** `refs/convert/{word}` is how converters keep their output beside the branches; they make it as a branch. */
+function refOfBranch(branch: string): string {
+  if (/^refs\/convert\/\w+$/.test(branch)) return branch
+  if (branch.startsWith('refs/'))
+    throw new HubError(
+      'BadRequest',
+      `Invalid reference name '${printable(branch)}': a branch name does not start with 'refs/'`,
+    )
+  return branchRef(branch)
 }
 
 async function deletion(ctx: OpsContext, repo: RepoRow, name: string, short: string): Promise<RefChange> {

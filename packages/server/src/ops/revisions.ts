@@ -164,7 +164,7 @@ function toRecord(oid: string, bytes: Uint8Array): CommitRecord {
     parents: commit.parents,
     authorName: commit.author.name,
     authorEmail: commit.author.email,
-    date: commit.committer.seconds * 1000,
+    date: commit.author.seconds * 1000,
     message: commit.message,
   }
 }

@@ -1,5 +1,6 @@
 /** Reading what a commit holds: folders, entries, LFS pointers, listings. Immutable data, cached by oid. */
 import { HubError } from '@cairn/protocol/errors'
+import { encodeName } from '@cairn/protocol/git/names'
 import { parseTree, type TreeEntry } from '@cairn/protocol/git/objects'
 import { parsePointer } from '@cairn/protocol/lfs/pointer'
 import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
@@ -70,22 +71,39 @@ export async function* walk(
   options: { prefix: string; recursive: boolean; after?: string | null },
 ): AsyncGenerator<PathEntry> {
   const after = options.after ?? null
-  const afterBytes = Buffer.from(after ?? '')
+  const afterBytes = after === null ? null : encodeName(after)
   let seen = 0
-  async function* folder(oid: string, prefix: string): AsyncGenerator<PathEntry> {
-    for (const entry of await readTree(ctx, repoId, oid)) {
+  async function* folder(oid: string, prefix: string, isWhole: boolean): AsyncGenerator<PathEntry> {
+    const entries = await readTree(ctx, repoId, oid)
+    const pathOf = (entry: TreeEntry) => (prefix === '' ? entry.name : `${prefix}/${entry.name}`)
+    const isDue = (entry: TreeEntry) =>
+      afterBytes === null ||
+      Buffer.compare(encodeName(walkPosition({ path: pathOf(entry), entry })), afterBytes) > 0
+    const due = isWhole ? 0 : firstWhere(entries, isDue)
+    // The entry before may be the folder that the position lies in.
+    for (let index = Math.max(due - 1, 0); index < entries.length; index += 1) {
+      const entry = entries[index]!
       seen += 1
       if (seen > TREE_WALK_ENTRIES_MAX)
         throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
-      const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
-      const position = walkPosition({ path, entry })
-      const due = after === null || Buffer.compare(Buffer.from(position), afterBytes) > 0
-      if (due && (isFolder(entry) || isFile(entry))) yield { path, entry }
-      if (isFolder(entry) && options.recursive && (due || after?.startsWith(position)))
-        yield* folder(entry.oid, path)
+      const path = pathOf(entry)
+      if (index >= due && (isFolder(entry) || isFile(entry))) yield { path, entry }
+      if (isFolder(entry) && options.recursive && (index >= due || after?.startsWith(`${path}/`)))
+        yield* folder(entry.oid, path, index >= due)
     }
   }
-  yield* folder(treeOid, options.prefix)
+  yield* folder(treeOid, options.prefix, after === null)
+}
+
+/** Index of the first entry that passes, in a list where all those behind it pass too. */
+function firstWhere(entries: readonly TreeEntry[], passes: (entry: TreeEntry) => boolean): number {
+  let low = 0
+  for (let high = entries.length; low < high;) {
+    const middle = (low + high) >>> 1
+    if (passes(entries[middle]!)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 export function walkPosition({ path, entry }: PathEntry): string {
@@ -99,15 +117,17 @@ export async function blobFacts(
   oids: readonly string[],
 ): Promise<Map<string, BlobFacts>> {
   const facts = new Map<string, BlobFacts>()
+  const unknown = new Set<string>()
+  for (const oid of oids) {
+    const known = ctx.caches.blobs.get(`${repoId}/${oid}`)
+    if (known === undefined) unknown.add(oid)
+    else facts.set(oid, known)
+  }
   await Promise.all(
-    [...new Set(oids)].map(async (oid) => {
-      const key = `${repoId}/${oid}`
-      let known = ctx.caches.blobs.get(key)
-      if (known === undefined) {
-        known = await readFacts(ctx, repoId, oid)
-        ctx.caches.blobs.set(key, known)
-      }
-      facts.set(oid, known)
+    [...unknown].map(async (oid) => {
+      const read = await readFacts(ctx, repoId, oid)
+      ctx.caches.blobs.set(`${repoId}/${oid}`, read)
+      facts.set(oid, read)
     }),
   )
   return facts

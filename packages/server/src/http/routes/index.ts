@@ -4,14 +4,18 @@ import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
 import { authCheckRoutes } from './api/repo/auth-check.ts'
 import { commitRoutes } from './api/repo/commit.ts'
+import { compareRoutes } from './api/repo/compare.ts'
 import { duplicateRoutes } from './api/repo/duplicate.ts'
 import { infoRoutes } from './api/repo/info.ts'
+import { lfsFilesRoutes } from './api/repo/lfs-files.ts'
 import { likeRoutes } from './api/repo/like.ts'
 import { pathsInfoRoutes } from './api/repo/paths-info.ts'
 import { preuploadRoutes } from './api/repo/preupload.ts'
 import { refRoutes } from './api/repo/refs.ts'
 import { settingsRoutes } from './api/repo/settings.ts'
+import { superSquashRoutes } from './api/repo/super-squash.ts'
 import { treeRoutes } from './api/repo/tree.ts'
+import { treeSizeRoutes } from './api/repo/treesize.ts'
 import { xetTokenRoutes } from './api/repo/xet-token.ts'
 import { createRoutes } from './api/repos/create.ts'
 import { deleteRoutes } from './api/repos/delete.ts'
@@ -43,6 +47,10 @@ export const routes: readonly Route[] = [
   ...treeRoutes,
   ...pathsInfoRoutes,
   ...refRoutes,
+  ...superSquashRoutes,
+  ...compareRoutes,
+  ...treeSizeRoutes,
+  ...lfsFilesRoutes,
   ...preuploadRoutes,
   ...commitRoutes,
   ...xetTokenRoutes,

@@ -281,6 +281,14 @@ export interface BlobRows {
   ): Promise<LinkPosition | null>
   /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
+  /** What `contentOf` knows of the repository, each sha256 once, in its order and strictly after `after`. */
+  listContent(
+    repoId: string,
+    after: string | null,
+    limit: number,
+  ): Promise<{ oid: string; sizeBytes: number; createdAt: number }[]>
+  /** Takes from the repository its right to contents with these sha256, however they are stored. Idempotent. */
+  unlinkContent(repoId: string, oids: readonly string[]): Promise<void>
 }
 
 export interface XetRows {

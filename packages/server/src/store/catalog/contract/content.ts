@@ -84,4 +84,41 @@ export function contentContract(make: MakeCatalog): void {
       for (const [index, oid] of asked.entries()) expect(contents.get(oid)?.sizeBytes).toBe(index)
     }
   })
+
+  test('contents are listed by sha256, page by page, once each and until they are unlinked', async () => {
+    await using catalog = await withTwoOwners(make)
+    await catalog.tx(async (rows) => {
+      for (const [oid, createdAt] of [
+        ['b', 5],
+        ['d', 7],
+      ] as const) {
+        await rows.blobs.insertLfs({ domainId: 'ann', oid, sizeBytes: 100, createdAt })
+        await rows.blobs.linkLfs('tiny', oid)
+      }
+      await rows.xet.insertXorb(xorb('x1', 'ann'))
+      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256: 'a', createdAt: 3 }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f2', 'ann', { sha256: 'b', createdAt: 4 }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f3', 'ann', { sha256: null }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f4', 'ann', { sha256: 'c', sha256State: 'mismatch' }), [
+        'x1',
+      ])
+    })
+    const { blobs } = catalog.rows
+    const a = { oid: 'a', sizeBytes: 100, createdAt: 3 }
+    const b = { oid: 'b', sizeBytes: 100, createdAt: 4 }
+    const d = { oid: 'd', sizeBytes: 100, createdAt: 7 }
+    expect(await blobs.listContent('tiny', null, 10)).toEqual([a, b, d])
+    expect(await blobs.listContent('tiny', null, 2)).toEqual([a, b])
+    expect(await blobs.listContent('tiny', 'b', 2)).toEqual([d])
+    expect(await blobs.listContent('huge', null, 10)).toEqual([])
+    await catalog.tx((rows) => rows.blobs.unlinkContent('huge', ['a', 'b']))
+    expect(await blobs.listContent('tiny', null, 10)).toEqual([a, b, d])
+    await catalog.tx(async (rows) => {
+      await rows.blobs.unlinkContent('tiny', ['a', 'b', 'unknown'])
+      await rows.blobs.unlinkContent('tiny', [])
+    })
+    expect(await blobs.listContent('tiny', null, 10)).toEqual([d])
+    expect(await blobs.contentOf('tiny', ['a', 'b'])).toEqual(new Map())
+    expect(await blobs.getLfs('ann', 'b')).not.toBeNull()
+  })
 }

@@ -6,6 +6,9 @@ import type { Schema } from '../schema.ts'
 import { copyLinks } from './copy-links.ts'
 import { prepared, preparedList } from './prepared.ts'
 
+/** Values of one `in` list of a deletion. */
+const DELETE_LIST_MAX = 500
+
 export function blobRows(db: Kysely<Schema>): BlobRows {
   const lfs = prepared(db, (slot: { domainId: string; oid: string }) =>
     db
@@ -52,6 +55,34 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       .orderBy('file.hash'),
   )
 
+  const lfsAfter = prepared(db, (slot: { repoId: string; after: string; limit: number }) =>
+    db
+      .selectFrom('repo_lfs_objects as link')
+      .innerJoin('lfs_objects as object', (join) =>
+        join.onRef('object.domain_id', '=', 'link.domain_id').onRef('object.oid', '=', 'link.oid'),
+      )
+      .select(['object.oid', 'object.size_bytes as sizeBytes', 'object.created_at as createdAt'])
+      .where('link.repo_id', '=', slot.repoId)
+      .where('link.oid', '>', slot.after)
+      .orderBy('link.oid')
+      .limit(slot.limit),
+  )
+  const xetAfter = prepared(db, (slot: { repoId: string; after: string; limit: number }) =>
+    db
+      .selectFrom('repo_xet_files as link')
+      .innerJoin('xet_files as file', (join) =>
+        join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
+      )
+      .select(['file.sha256 as oid', (eb) => eb.fn.max('file.size_bytes').as('sizeBytes')])
+      .select((eb) => eb.fn.min('file.created_at').as('createdAt'))
+      .where('link.repo_id', '=', slot.repoId)
+      .where('file.sha256', '>', slot.after)
+      .where('file.sha256_state', '!=', 'mismatch')
+      .groupBy('file.sha256')
+      .orderBy('file.sha256')
+      .limit(slot.limit),
+  )
+
   return {
     async insertLfs({ domainId, oid, sizeBytes, createdAt }) {
       await db
@@ -95,5 +126,43 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
         }
       return contents
     },
+
+    async listContent(repoId, after, limit) {
+      const slots = { repoId, after: after ?? '', limit }
+      const byOid = new Map((await lfsAfter(slots)).rows.map((row) => [row.oid, row]))
+      for (const { oid, sizeBytes, createdAt } of (await xetAfter(slots)).rows) {
+        const known = byOid.get(oid!)
+        if (known === undefined) byOid.set(oid!, { oid: oid!, sizeBytes, createdAt })
+        else known.createdAt = Math.min(known.createdAt, createdAt)
+      }
+      const rows = [...byOid.values()].toSorted((one, other) => (one.oid < other.oid ? -1 : 1))
+      return rows.slice(0, limit)
+    },
+
+    async unlinkContent(repoId, oids) {
+      for (const slice of slices(oids)) {
+        await db
+          .deleteFrom('repo_lfs_objects')
+          .where('repo_id', '=', repoId)
+          .where('oid', 'in', slice)
+          .execute()
+        const domain = db.selectFrom('repos').select('domain_id').where('id', '=', repoId)
+        const files = db
+          .selectFrom('xet_files')
+          .select('hash')
+          .where('domain_id', 'in', domain)
+          .where('sha256', 'in', slice)
+        await db
+          .deleteFrom('repo_xet_files')
+          .where('repo_id', '=', repoId)
+          .where('hash', 'in', files)
+          .execute()
+      }
+    },
   }
+}
+
+function* slices(list: readonly string[]): Generator<readonly string[]> {
+  for (let start = 0; start < list.length; start += DELETE_LIST_MAX)
+    yield list.slice(start, start + DELETE_LIST_MAX)
 }

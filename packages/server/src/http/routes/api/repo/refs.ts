@@ -15,7 +15,7 @@ import {
 import { readJson } from '../../../body.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
-import { bodyOf, escapeHtml, titleOf } from '../../../shapes.ts'
+import { authorsOf, bodyOf, escapeHtml, titleOf } from '../../../shapes.ts'
 import { nextPageLink } from '../../../urls.ts'
 
 const NewBranch = z.object({
@@ -51,14 +51,15 @@ export const refRoutes: readonly Route[] = [
           'X-Total-Count': total,
           ...(nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) }),
         },
-        json: commits.map(({ oid, message, date, authorName }) => {
+        json: commits.map((commit) => {
+          const { oid, message, date } = commit
           const title = titleOf(message)
           const body = bodyOf(message)
           return {
             id: oid,
             title,
             message: body,
-            authors: [{ user: authorName }],
+            authors: authorsOf(commit),
             date: formatDate(date),
             ...(formatted ? { formatted: { title: escapeHtml(title), message: escapeHtml(body) } } : {}),
           }
