@@ -16,16 +16,22 @@ export function entryShape(entry: ListedEntry): Record<string, unknown> {
       ? {}
       : { lfs: { oid: lfs.oid, size: lfs.sizeBytes, pointerSize: lfs.pointerSizeBytes } }),
     ...(xetHash === null ? {} : { xetHash }),
-    ...(lastCommit === null
-      ? {}
-      : {
-          lastCommit: {
-            id: lastCommit.oid,
-            title: titleOf(lastCommit.message),
-            date: formatDate(lastCommit.date),
-          },
-        }),
+    ...(lastCommit === null ? {} : { lastCommit: lastCommitShape(lastCommit) }),
   }
+}
+
+type LastCommit = NonNullable<ListedEntry['lastCommit']>
+
+/** Thousands of entries share a few commits, and formatting a date costs more than the rest of an entry. */
+const lastCommitShapes = new WeakMap<LastCommit, object>()
+
+function lastCommitShape(commit: LastCommit): object {
+  let shape = lastCommitShapes.get(commit)
+  if (shape === undefined) {
+    shape = { id: commit.oid, title: titleOf(commit.message), date: formatDate(commit.date) }
+    lastCommitShapes.set(commit, shape)
+  }
+  return shape
 }
 
 /** First line of a commit message. */
