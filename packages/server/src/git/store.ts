@@ -15,7 +15,13 @@ import {
   GIT_OBJECT_READ_MAX_BYTES,
   LOG_COMMITS_MAX,
 } from '../limits.ts'
-import { createBareRepository, gitDirOf, prepareRoot, removeBareRepository } from './bare-repository.ts'
+import {
+  createBareRepository,
+  gitDirOf,
+  prepareRoot,
+  removeBareRepository,
+  removeRefLocks,
+} from './bare-repository.ts'
 import { CatFilePool } from './cat-file.ts'
 import { type CommitRecord, type GitObject, GitObjectNotFoundError, type GitStore } from './git-store.ts'
 import { type GitCall, type GitExit, GitHelper, GitProcessError } from './helper.ts'
@@ -56,6 +62,10 @@ export class BareGitStore implements GitStore {
   async remove(repoId: string): Promise<void> {
     this.forget(repoId)
     await removeBareRepository(this.#root, this.gitDir(repoId))
+  }
+
+  async releaseLocks(repoId: string): Promise<void> {
+    await removeRefLocks(this.gitDir(repoId))
   }
 
   /** Lets the resident reader of a repository go: after a repack it still holds the old packs open. */

@@ -1,0 +1,79 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+/** What a client does who wants to break the hub: each story was a hole once. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { startHub, type TestHub } from '@cairn/testkit/start-hub'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+import type { BareGitStore } from '../src/git/store.ts'
+
+function post(hub: TestHub, path: string, body: unknown): Promise<Response> {
+  return hub.fetch('alice', path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+async function makeRepo(hub: TestHub, name: string): Promise<void> {
+  expect((await post(hub, '/api/repos/create', { name })).status).toBe(200)
+}
+
+describe('refs that no git repository can hold', () => {
+  test('a branch below a branch is refused, and the projection stays whole', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    expect((await post(hub, '/api/models/alice/a/branch/main%2Fx', {})).status).toBe(409)
+    expect((await post(hub, '/api/models/alice/a/branch/x%2Fy', {})).status).toBe(200)
+    expect((await post(hub, '/api/models/alice/a/branch/x', {})).status).toBe(409)
+    expect(await hub.hub.ops.catalog.rows.repos.listDirty()).toEqual([])
+    const removed = await hub.fetch('alice', '/api/models/alice/a/branch/x%2Fy', { method: 'DELETE' })
+    expect(removed.status).toBe(200)
+    expect((await post(hub, '/api/models/alice/a/branch/x', {})).status).toBe(200)
+  })
+
+  test('a repository that cannot be repaired does not keep the hub from starting', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'cairn-hostile-'))
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }))
+    {
+      await using hub = await startHub({ dataDir })
+      await makeRepo(hub, 'a')
+      const { catalog } = hub.hub.ops
+      const repo = await catalog.rows.repos.getByName('default', 'model', 'alice', 'a')
+      const main = await catalog.rows.refs.get(repo!.id, 'refs/heads/main')
+      await catalog.tx(async (rows) => {
+        await rows.refs.swap(repo!.id, 'refs/heads/main/x', null, main!.oid, 0)
+        await rows.repos.update(repo!.id, { refsDirty: true })
+      })
+    }
+    await using again = await startHub({ dataDir })
+    expect((await again.fetch('alice', '/api/models/alice/a')).status).toBe(200)
+  })
+})
+
+describe('after a kill', () => {
+  test('a lock that was left on a branch does not freeze it', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'cairn-hostile-'))
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }))
+    let gitDir: string
+    {
+      await using hub = await startHub({ dataDir })
+      await makeRepo(hub, 'a')
+      const { catalog, git } = hub.hub.ops
+      const repo = await catalog.rows.repos.getByName('default', 'model', 'alice', 'a')
+      gitDir = (git as BareGitStore).gitDir(repo!.id)
+      await catalog.tx((rows) => rows.repos.update(repo!.id, { refsDirty: true }))
+      await writeFile(join(gitDir, 'refs/heads/main.lock'), '')
+    }
+    await using hub = await startHub({ dataDir })
+    const body = [
+      '{"key":"header","value":{"summary":"x"}}',
+      '{"key":"file","value":{"path":"f","content":"x"}}',
+    ]
+    const init = { method: 'POST', body: body.join('\n') }
+    const answer = await hub.fetch('alice', '/api/models/alice/a/commit/main', init)
+    const { commitOid } = (await answer.json()) as { commitOid: string }
+    expect(await readFile(join(gitDir, 'refs/heads/main'), 'utf8')).toBe(`${commitOid}\n`)
+  })
+})
