@@ -1,12 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 /** What a client does who wants to break the hub: each story was a hole once. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { formatShard } from '@cairn/protocol/xet/shard'
 import { startHub, type TestHub } from '@cairn/testkit/start-hub'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import type { BareGitStore } from '../src/git/store.ts'
+import { casAccess, makeXetFile, postBytes, uploadXet, xetLine } from './xet-client.ts'
 
 function post(hub: TestHub, path: string, body: unknown): Promise<Response> {
   return hub.fetch('alice', path, {
@@ -75,5 +77,29 @@ describe('after a kill', () => {
     const answer = await hub.fetch('alice', '/api/models/alice/a/commit/main', init)
     const { commitOid } = (await answer.json()) as { commitOid: string }
     expect(await readFile(join(gitDir, 'refs/heads/main'), 'utf8')).toBe(`${commitOid}\n`)
+  })
+})
+
+describe('what a shard claims', () => {
+  test('a false sha256 that came first does not keep the right one out', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'liar')
+    await makeRepo(hub, 'honest')
+    const made = makeXetFile(7)
+    const lie = (digit: string) => ({
+      ...made,
+      shard: { ...made.shard, files: made.shard.files.map((f) => ({ ...f, sha256: digit.repeat(64) })) },
+    })
+    const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
+    await uploadXet(liar, lie('a'))
+    const second = await liar.fetch('/v1/shards', postBytes(formatShard(lie('b').shard)))
+    expect(second.status).toBe(200)
+    const honest = await casAccess(hub, 'alice', 'alice/honest', 'write')
+    expect((await honest.fetch('/v1/shards', postBytes(formatShard(made.shard)))).status).toBe(200)
+    const body = [{ key: 'header', value: { summary: 'x' } }, xetLine('f.bin', made)]
+    const init = { method: 'POST', body: body.map((line) => JSON.stringify(line)).join('\n') }
+    expect((await hub.fetch('alice', '/api/models/alice/honest/commit/main', init)).status).toBe(200)
+    const got = await hub.fetch('alice', '/alice/honest/resolve/main/f.bin')
+    expect(Buffer.from(await got.arrayBuffer()).equals(made.content)).toBe(true)
   })
 })
