@@ -102,4 +102,21 @@ describe('what a shard claims', () => {
     const got = await hub.fetch('alice', '/alice/honest/resolve/main/f.bin')
     expect(Buffer.from(await got.arrayBuffer()).equals(made.content)).toBe(true)
   })
+
+  test('does not stand in for bytes that came by LFS', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    const made = makeXetFile(8)
+    const { catalog } = hub.hub.ops
+    const repo = await catalog.rows.repos.getByName('default', 'model', 'alice', 'a')
+    const oid = 'c'.repeat(64)
+    await catalog.tx(async (rows) => {
+      await rows.blobs.insertLfs({ domainId: repo!.domainId, oid, sizeBytes: 5, createdAt: 1 })
+      await rows.blobs.linkLfs(repo!.id, oid)
+      const file = { domainId: repo!.domainId, hash: made.hash, sizeBytes: made.content.length, termCount: 1 }
+      const claim = { terms: new Uint8Array(0), sha256: oid, sha256State: 'claimed' as const, createdAt: 1 }
+      await rows.xet.insertFile(repo!.id, { ...file, ...claim }, [])
+    })
+    expect((await catalog.rows.blobs.contentOf(repo!.id, [oid])).get(oid)?.kind).toBe('lfs')
+  })
 })

@@ -73,6 +73,8 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
         contents.set(row.oid, { kind: 'lfs', oid: row.oid, sizeBytes: row.size_bytes })
       }
       for (const row of await linkedXet(oids, { repoId })) {
+        // What a shard claims to have a sha256 never stands in for bytes that were hashed on their way in.
+        if (row.sha256_state === 'claimed' && contents.get(row.sha256!)?.kind === 'lfs') continue
         contents.set(row.sha256!, {
           kind: 'xet',
           oid: row.sha256!,
