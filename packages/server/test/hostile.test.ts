@@ -1,10 +1,12 @@
 /** What a client does who wants to break the hub: each story was a hole once. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 
 import { formatShard } from '@cairn/protocol/xet/shard'
-import { startHub, type TestHub } from '@cairn/testkit/start-hub'
+import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import type { BareGitStore } from '../src/git/store.ts'
@@ -118,5 +120,66 @@ describe('what a shard claims', () => {
       await rows.xet.insertFile(repo!.id, { ...file, ...claim }, [])
     })
     expect((await catalog.rows.blobs.contentOf(repo!.id, [oid])).get(oid)?.kind).toBe('lfs')
+  })
+})
+
+/** A POST whose body is written piece by piece. */
+function dribble(hub: TestHub, path: string, pieces: Iterable<string>): Promise<{ status: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number }>()
+  const socket = connect(Number(new URL(hub.url).port), '127.0.0.1')
+  let answer = ''
+  socket.on('data', (data) => (answer += data.toString('latin1')))
+  socket.on('close', () => resolve({ status: Number(answer.slice(9, 12)) }))
+  socket.on('error', reject)
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: Bearer ${TOKENS.alice}\r\n` +
+      'Transfer-Encoding: chunked\r\n\r\n',
+  )
+  Readable.from(pieces).pipe(socket, { end: false })
+  return promise
+}
+
+describe('bodies made to be expensive', () => {
+  test('chunks of one byte cost what their bytes cost', async () => {
+    await using hub = await startHub()
+    const before = process.memoryUsage.rss()
+    let peak = before
+    function* bytes(): Generator<string> {
+      for (let sent = 0; sent < 1_000_000; sent += 10_000) {
+        peak = Math.max(peak, process.memoryUsage.rss())
+        yield '1\r\n \r\n'.repeat(10_000)
+      }
+      yield '0\r\n\r\n'
+    }
+    expect((await dribble(hub, '/api/validate-yaml', bytes())).status).toBe(400)
+    // As a list of chunks it was 350 MB.
+    expect(peak - before).toBeLessThan(150 * 2 ** 20)
+  })
+
+  test('a commit of blank lines is refused early', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    const header = JSON.stringify({ key: 'header', value: { summary: 'x' } })
+    const answer = await hub.fetch('alice', '/api/models/alice/a/commit/main', {
+      method: 'POST',
+      body: `${header}\n${'\n'.repeat(100_000)}`,
+    })
+    expect(answer.status).toBe(413)
+  })
+
+  test('a batch of many large objects in parts is refused, a few are answered', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    const batch = (count: number) => ({
+      operation: 'upload',
+      transfers: ['multipart'],
+      objects: Array.from({ length: count }, (_, n) => ({
+        oid: String(n).padStart(64, '0'),
+        size: 5 * 2 ** 40,
+      })),
+    })
+    const path = '/alice/a.git/info/lfs/objects/batch'
+    expect((await post(hub, path, batch(1000))).status).toBe(413)
+    expect((await post(hub, path, batch(1))).status).toBe(200)
   })
 })
