@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Readable } from 'node:stream'
 
 import { formatShard } from '@cairn/protocol/xet/shard'
@@ -139,6 +140,15 @@ function dribble(hub: TestHub, path: string, pieces: Iterable<string>): Promise<
   return promise
 }
 
+/** The longest time for which nothing else had its turn while `work` went on. */
+async function longestHold(work: () => Promise<void>): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  await work()
+  delay.disable()
+  return delay.max / 1e6
+}
+
 describe('bodies made to be expensive', () => {
   test('chunks of one byte cost what their bytes cost', async () => {
     await using hub = await startHub()
@@ -165,6 +175,22 @@ describe('bodies made to be expensive', () => {
       body: `${header}\n${'\n'.repeat(100_000)}`,
     })
     expect(answer.status).toBe(413)
+  })
+
+  test('slow patterns do not hold up anybody else', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    const pattern = `${'*a'.repeat(20)}*b filter=lfs\n`
+    const files = Array.from({ length: 400 }, (_, n) => ({
+      path: `${'a'.repeat(100)}${n}`,
+      size: 5,
+      sample: '',
+    }))
+    const held = await longestHold(async () => {
+      const body = { files, gitAttributes: pattern.repeat(80) }
+      expect((await post(hub, '/api/models/alice/a/preupload/main', body)).status).toBe(200)
+    })
+    expect(held).toBeLessThan(400)
   })
 
   test('a batch of many large objects in parts is refused, a few are answered', async () => {
