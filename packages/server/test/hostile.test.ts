@@ -209,3 +209,21 @@ describe('bodies made to be expensive', () => {
     expect((await post(hub, path, batch(1))).status).toBe(200)
   })
 })
+
+describe('folders and refs without number', () => {
+  test('changing every file of a large folder does not hold up anybody else', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'a')
+    const commit = async (content: string) => {
+      const lines: object[] = [{ key: 'header', value: { summary: content } }]
+      for (let n = 0; n < 20_000; n += 1)
+        lines.push({ key: 'file', value: { path: `d/file${String(n).padStart(6, '0')}`, content } })
+      const body = lines.map((line) => JSON.stringify(line)).join('\n')
+      const init = { method: 'POST', body }
+      expect((await hub.fetch('alice', '/api/models/alice/a/commit/main', init)).status).toBe(200)
+    }
+    await commit('one')
+    // Looking each path up in the whole list of names took over a second at this size.
+    expect(await longestHold(() => commit('two'))).toBeLessThan(700)
+  })
+})
