@@ -18,6 +18,8 @@ export const BODY_THROUGHPUT_MIN_BYTES_PER_S = 512
 export const BODY_STALL_MS = 60_000
 /** The rest of a refused body that is read to keep the connection; beyond it the connection is closed. */
 export const UNREAD_BODY_DRAIN_MAX_BYTES = 16 * MIB
+/** Blank lines of one NDJSON body; a few stand where clients join lines. */
+export const BLANK_LINES_MAX = 1000
 /** Longer than any client's idle pool (hf_xet keeps connections 60 s). */
 export const KEEP_ALIVE_MS = 90_000
 /** How long open requests may go on after a stop was asked for. */
@@ -60,6 +62,8 @@ export const LFS_PART_BYTES = 128 * MIB
 export const LFS_PARTS_MAX = 10_000
 /** The smallest limit that a repository may set for itself. */
 export const LFS_MULTIPART_ABOVE_MIN_BYTES = 1
+/** Parts of all objects of one batch: each costs a signature and some 250 bytes of the answer. */
+export const LFS_BATCH_PARTS_MAX = 50_000
 /** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
 export const LFS_URL_TTL_S = 24 * 3600
 /** Completion bodies name every part. */

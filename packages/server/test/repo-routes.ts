@@ -42,7 +42,10 @@ export function repoRequests(type: RepoType): RepoRequest[] {
   const found = routes.filter((route) => route.path.startsWith('{') && !route.absent && !route.ownCredential)
   return found.map(({ method, path }) => {
     const isApi = path.startsWith('{api}')
-    const rest = path.slice('{api}'.length).replace('*', RESTS[path] ?? 'main').replace(':sha', OBJECT.oid)
+    const rest = path
+      .slice('{api}'.length)
+      .replace('*', RESTS[path] ?? 'main')
+      .replace(':sha', OBJECT.oid)
     const base = isApi ? `/api/${type}s/` : type === 'model' ? '/' : `/${type}s/`
     const body = BODIES[path]
     const hasBody = method === 'POST' || method === 'PUT'

@@ -77,6 +77,17 @@ export async function prepareRoot(root: string): Promise<void> {
     await rm(join(root, 'discarded', name), { recursive: true, force: true })
 }
 
+/**
+ * Takes away the locks of refs that a killed process left; git itself never does, and no ref under one can move again.
+ * Only while nothing works on the repository: at start.
+ */
+export async function removeRefLocks(gitDir: string): Promise<void> {
+  const below = await readdir(join(gitDir, 'refs'), { recursive: true })
+  const locks = below.filter((name) => name.endsWith('.lock')).map((name) => join('refs', name))
+  for (const name of [...locks, 'HEAD.lock', 'packed-refs.lock'])
+    await rm(join(gitDir, name), { force: true })
+}
+
 async function newDiscarded(root: string): Promise<string> {
   const folder = join(root, 'discarded', randomBytes(8).toString('hex'))
   await mkdir(folder)

@@ -37,6 +37,8 @@ export interface GitStore extends AsyncDisposable {
   create(repoId: string): Promise<void>
   /** Removes a repository; its files are first renamed out of the way, so that a crash leaves no half of one. */
   remove(repoId: string): Promise<void>
+  /** Takes away the locks of refs that a killed process left. Only at start, while nothing works on it. */
+  releaseLocks(repoId: string): Promise<void>
   /** Reads one object whole. Throws `GitObjectNotFoundError`, or RangeError when larger than `sizeMaxBytes`. */
   read(repoId: string, oid: string, sizeMaxBytes?: number): Promise<GitObject>
   /** Type and size without the bytes; null when absent. */

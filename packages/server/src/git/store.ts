@@ -16,7 +16,13 @@ import {
   GIT_OBJECT_READ_MAX_BYTES,
   LOG_COMMITS_MAX,
 } from '../limits.ts'
-import { createBareRepository, gitDirOf, prepareRoot, removeBareRepository } from './bare-repository.ts'
+import {
+  createBareRepository,
+  gitDirOf,
+  prepareRoot,
+  removeBareRepository,
+  removeRefLocks,
+} from './bare-repository.ts'
 import { CatFilePool } from './cat-file.ts'
 import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
 import { syncFolder } from './durable.ts'
@@ -60,6 +66,10 @@ export class BareGitStore implements GitStore {
   async remove(repoId: string): Promise<void> {
     this.forget(repoId)
     await removeBareRepository(this.#root, this.gitDir(repoId))
+  }
+
+  async releaseLocks(repoId: string): Promise<void> {
+    await removeRefLocks(this.gitDir(repoId))
   }
 
   /** Lets the resident reader of a repository go: after a repack it still holds the old packs open. */

@@ -4,7 +4,12 @@ import type { IncomingMessage } from 'node:http'
 import { HubError } from '@cairn/protocol/errors'
 import type { ZodType } from 'zod'
 
-import { BODY_STALL_MS, BODY_THROUGHPUT_MIN_BYTES_PER_S, JSON_BODY_MAX_BYTES } from '../limits.ts'
+import {
+  BLANK_LINES_MAX,
+  BODY_STALL_MS,
+  BODY_THROUGHPUT_MIN_BYTES_PER_S,
+  JSON_BODY_MAX_BYTES,
+} from '../limits.ts'
 
 /** Chunks of a body, at most `sizeBytesMax` in all. */
 export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
@@ -44,10 +49,38 @@ export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): 
   }
 }
 
+/**
+ * Bytes gathered by copying. A list of chunks would be cheaper, but a client that sends chunks of one byte makes it
+ * hold an object of some hundred bytes for each.
+ */
+class Gathered {
+  sizeBytes = 0
+  #buffer = Buffer.alloc(0)
+
+  add(bytes: Uint8Array): void {
+    const end = this.sizeBytes + bytes.length
+    if (end > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(end, 2 * this.#buffer.length))
+      grown.set(this.#buffer.subarray(0, this.sizeBytes))
+      this.#buffer = grown
+    }
+    this.#buffer.set(bytes, this.sizeBytes)
+    this.sizeBytes = end
+  }
+
+  /** Gives the bytes away and begins anew. */
+  take(): Buffer {
+    const bytes = this.#buffer.subarray(0, this.sizeBytes)
+    this.#buffer = Buffer.alloc(0)
+    this.sizeBytes = 0
+    return bytes
+  }
+}
+
 export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of readChunks(body, sizeBytesMax)) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  const gathered = new Gathered()
+  for await (const chunk of readChunks(body, sizeBytesMax)) gathered.add(chunk)
+  return gathered.take()
 }
 
 /** A JSON body of that shape. An empty body counts as `{}`. */
@@ -88,33 +121,34 @@ export function checkShape<T>(schema: ZodType<T>, value: unknown): T {
   throw new HubError('BadRequest', `${where}${issue?.message ?? 'invalid body'}`.slice(0, 500))
 }
 
-/** Lines of at most `lineMaxBytes`; the last one needs no newline. Empty lines are skipped. */
+/** Lines of at most `lineMaxBytes`; the last one needs no newline. Blank lines are skipped, up to a limit. */
 export async function* readLines(
   body: IncomingMessage,
   limits: { bodyMaxBytes: number; lineMaxBytes: number },
 ): AsyncGenerator<{ text: string; number: number }> {
-  let parts: Uint8Array[] = []
-  let lengthBytes = 0
+  const gathered = new Gathered()
   let number = 0
+  let blank = 0
   const take = (): { text: string; number: number } | null => {
-    const text = decodeUtf8(Buffer.concat(parts))
-    parts = []
-    lengthBytes = 0
+    const text = decodeUtf8(gathered.take())
     number += 1
-    return text.trim() === '' ? null : { text, number }
+    if (text.trim() !== '') return { text, number }
+    blank += 1
+    if (blank > BLANK_LINES_MAX)
+      throw new HubError('TooLarge', `More than ${BLANK_LINES_MAX} lines are blank`)
+    return null
   }
   for await (const chunk of readChunks(body, limits.bodyMaxBytes)) {
     let start = 0
     while (start < chunk.length) {
       const newline = chunk.indexOf(10, start)
       const end = newline === -1 ? chunk.length : newline
-      lengthBytes += end - start
-      if (lengthBytes > limits.lineMaxBytes)
+      if (gathered.sizeBytes + end - start > limits.lineMaxBytes)
         throw new HubError(
           'TooLarge',
           `Line ${number + 1} has more than ${limits.lineMaxBytes} bytes: upload large files with LFS or Xet`,
         )
-      parts.push(chunk.subarray(start, end))
+      gathered.add(chunk.subarray(start, end))
       start = end + 1
       if (newline === -1) break
       const line = take()

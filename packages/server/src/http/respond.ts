@@ -43,11 +43,13 @@ async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>)
   for await (const chunk of chunks) {
     await Promise.race([inFlight, gone])
     if (response.destroyed) return
-    inFlight = new Promise((resolve, reject) =>
-      response.write(chunk, (error) => (error ? reject(error) : resolve())),
+    inFlight = new Promise((resolve) =>
+      response.write(chunk, (error) => {
+        // A broken connection is the client's going away and no failure of ours.
+        if (error) response.destroy()
+        resolve()
+      }),
     )
-    // A broken connection ends the loop through `gone`; the write's own error adds nothing.
-    inFlight.catch(() => undefined)
   }
   await Promise.race([inFlight, gone])
   if (!response.destroyed) response.end()

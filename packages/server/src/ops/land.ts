@@ -154,6 +154,8 @@ export async function repairDirty(ctx: OpsContext): Promise<void> {
     const repo = await ctx.catalog.rows.repos.get(id)
     if (repo === null) continue
     try {
+      await ctx.git.create(id)
+      await ctx.git.releaseLocks(id)
       await repairProjection(ctx, repo)
     } catch (error) {
       // One damaged repository must not keep all the others from being served. Its mark stays.

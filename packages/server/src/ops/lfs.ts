@@ -8,7 +8,7 @@
 import { HubError } from '@cairn/protocol/errors'
 import type { LfsBatchObject, LfsBatchRequest } from '@cairn/protocol/lfs/batch'
 
-import { LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
+import { LFS_BATCH_PARTS_MAX, LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
 import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
@@ -64,6 +64,9 @@ export async function planBatch(
   const objects = request.objects.map((object) =>
     plan(ctx, repo, request.operation, object, stored, { xet, multipart }),
   )
+  const partCount = objects.reduce((sum, o) => sum + (o.state === 'multipart' ? o.partCount : 0), 0)
+  if (partCount > LFS_BATCH_PARTS_MAX)
+    throw new HubError('TooLarge', `These objects have ${partCount} parts: ask for fewer objects at a time`)
   const transfer = xet ? 'xet' : objects.some(({ state }) => state === 'multipart') ? 'multipart' : 'basic'
   return { repo, transfer, objects }
 }

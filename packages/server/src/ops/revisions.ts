@@ -105,10 +105,10 @@ export async function splitRevisionPath(
     path: decoded.slice(count).join('/').replace(/\/+$/, ''),
   })
   if (segments.length < 2 || segments[0]?.toLowerCase().includes('%2f')) return cut(1)
-  const refs = new Set((await ctx.catalog.rows.refs.list(repo.id)).map((ref) => ref.name))
   for (let count = Math.min(segments.length, REVISION_SEGMENTS_MAX); count > 1; count -= 1) {
     const { revision } = cut(count)
-    if (refCandidates(repo, revision).some((name) => refs.has(name))) return cut(count)
+    for (const name of refCandidates(repo, revision))
+      if ((await ctx.catalog.rows.refs.get(repo.id, name)) !== null) return cut(count)
   }
   return cut(1)
 }

@@ -39,11 +39,23 @@ export async function entryAt(
   if (path === '') return entry
   for (const name of path.split('/')) {
     if (!isFolder(entry)) return null
-    const next = (await readTree(ctx, repoId, entry.oid)).find((e) => e.name === name)
+    const next = entryNamed(await readTree(ctx, repoId, entry.oid), name)
     if (next === undefined) return null
     entry = next
   }
   return entry
+}
+
+/** A look into every entry for each of thousands of paths would hold up everybody else for seconds. */
+const indexes = new WeakMap<readonly TreeEntry[], ReadonlyMap<string, TreeEntry>>()
+const UNINDEXED_ENTRIES_MAX = 64
+
+function entryNamed(entries: readonly TreeEntry[], name: string): TreeEntry | undefined {
+  if (entries.length <= UNINDEXED_ENTRIES_MAX) return entries.find((entry) => entry.name === name)
+  let index = indexes.get(entries)
+  if (index === undefined)
+    indexes.set(entries, (index = new Map(entries.map((entry) => [entry.name, entry]))))
+  return index.get(name)
 }
 
 export function entryNotFound(path: string, commit: CommitRecord): HubError {

@@ -1,4 +1,6 @@
 /** git-lfs' batch API and the signed addresses that it hands out. hub-api.md §8. */
+import { setImmediate as pause } from 'node:timers/promises'
+
 import { parseRange } from '@cairn/protocol/api/ranges'
 import { HubError } from '@cairn/protocol/errors'
 import { parseBatch } from '@cairn/protocol/lfs/batch'
@@ -43,11 +45,17 @@ export const lfsRoutes: readonly Route[] = [
       const request = parseBatch(await readJson(call.body, z.unknown(), LFS_BATCH_BODY_MAX_BYTES))
       const { repo, transfer, objects } = await planBatch(call.ops, call.principal, call.repo, request)
       const xet = transfer === 'xet' ? await xetAction(call, request.ref) : null
+      const shapes: object[] = []
+      for (const plan of objects) {
+        shapes.push(objectShape(call, repo, plan, xet))
+        // The addresses of one object with many parts take a while to sign.
+        if (plan.state === 'multipart') await pause()
+      }
       return {
         headers: LFS_JSON,
         json: {
           transfer,
-          objects: objects.map((plan) => objectShape(call, repo, plan, xet)),
+          objects: shapes,
           hash_algo: 'sha256',
         },
       }

@@ -19,6 +19,7 @@ import { verifyXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { findTable } from './tables.ts'
+import { verifySha256 } from './verify-sha256.ts'
 
 /** False when the repository's domain has the xorb already; then the body need not be looked at. */
 export async function receiveXorb(
@@ -74,10 +75,12 @@ export async function receiveShard(
     throw error
   }
   let registered = false
-  for (const batch of batches(files))
-    await ctx.catalog.tx(async (rows, emit) => {
+  const contested: VerifiedFile[] = []
+  const register = (batch: readonly VerifiedFile[], onContest: (file: VerifiedFile) => void) =>
+    ctx.catalog.tx(async (rows, emit) => {
       await assertLiving(rows, repo)
-      for (const { file, sizeBytes, xorbs } of batch) {
+      for (const verified of batch) {
+        const { file, sizeBytes, xorbs } = verified
         const row: XetFileRow = {
           domainId,
           hash: file.hash,
@@ -88,12 +91,21 @@ export async function receiveShard(
           sha256State: 'claimed',
           createdAt: ctx.clock(),
         }
-        if (!(await rows.xet.insertFile(repo.id, row, xorbs))) continue
-        registered = true
-        if (file.sha256 !== null)
-          emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
+        if (await rows.xet.insertFile(repo.id, row, xorbs)) registered = true
+        if (file.sha256 === null) continue
+        const stored = await rows.xet.getFile(repo.id, file.hash)
+        if (stored?.sha256State !== 'claimed') continue
+        // Also for a file that was known: its claim may be a new one.
+        emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
+        if (stored.sha256 !== file.sha256) onContest(verified)
       }
     })
+  for (const batch of batches(files)) await register(batch, (file) => contested.push(file))
+  // One of two claims is false. Whoever came first must not keep the right one out until a job finds the time.
+  for (const one of contested) {
+    await verifySha256(ctx, { repoId: repo.id, domainId, hash: one.file.hash })
+    await register([one], () => undefined)
+  }
   const xorbHashes = [
     ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
   ]

@@ -34,7 +34,7 @@ export function contentContract(make: MakeCatalog): void {
     await expect(catalog.tx((rows) => rows.blobs.linkLfs('nowhere', 'sha1'))).rejects.toThrow()
   })
 
-  test('Xet wins over LFS, verified over claimed, and a mismatch counts for nothing', async () => {
+  test('LFS wins over a claim, verified Xet over LFS, and a mismatch counts for nothing', async () => {
     await using catalog = await withTwoOwners(make)
     await catalog.tx(async (rows) => {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha', sizeBytes: 100, createdAt: 1 })
@@ -45,7 +45,7 @@ export function contentContract(make: MakeCatalog): void {
       }
     })
     const stored = async () => (await catalog.rows.blobs.contentOf('tiny', ['sha'])).get('sha')
-    expect(await stored()).toMatchObject({ kind: 'xet', oid: 'sha', sizeBytes: 100, sha256State: 'claimed' })
+    expect(await stored()).toMatchObject({ kind: 'lfs' })
     await catalog.tx((rows) => rows.xet.setSha256State('ann', 'f2', 'verified'))
     expect(await stored()).toMatchObject({ kind: 'xet', xetHash: 'f2', sha256State: 'verified' })
     await catalog.tx(async (rows) => {

@@ -115,6 +115,8 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       // Its own domain comes last, and wins.
       for (const { domain_id: domainId } of [...earlier, ...own])
         for (const row of await linkedXet(oids, { repoId, domainId })) {
+          // What a shard claims to have a sha256 never stands in for bytes that were hashed on their way in.
+          if (row.sha256_state === 'claimed' && contents.get(row.sha256!)?.kind === 'lfs') continue
           contents.set(row.sha256!, {
             kind: 'xet',
             domainId,
@@ -146,16 +148,19 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
           .where('repo_id', '=', repoId)
           .where('oid', 'in', slice)
           .execute()
-        const domain = db.selectFrom('repos').select('domain_id').where('id', '=', repoId)
-        const files = db
-          .selectFrom('xet_files')
-          .select('hash')
-          .where('domain_id', 'in', domain)
-          .where('sha256', 'in', slice)
         await db
           .deleteFrom('repo_xet_files')
           .where('repo_id', '=', repoId)
-          .where('hash', 'in', files)
+          .where((eb) =>
+            eb.exists(
+              eb
+                .selectFrom('xet_files')
+                .select('xet_files.hash')
+                .whereRef('xet_files.domain_id', '=', 'repo_xet_files.domain_id')
+                .whereRef('xet_files.hash', '=', 'repo_xet_files.hash')
+                .where('xet_files.sha256', 'in', slice),
+            ),
+          )
           .execute()
       }
     },
