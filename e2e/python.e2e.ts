@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 
 import { fsckAll } from './fsck.ts'
-import { printOnFailure, startHub } from './hub-process.ts'
+import { printOnFailure, startHub, tokens } from './hub-process.ts'
 import type { HubProcess } from './hub-process.ts'
 import { digests, readManifest, writeOddFolder } from './model-folder.ts'
 import type { Manifest } from './model-folder.ts'
@@ -363,6 +363,17 @@ describe.each(variants)('huggingface_hub $client', ({ client, python, isOld, use
 
     test('says who I am', async () => {
       expect(await hf(['auth', 'whoami'])).toContain('alice')
+    })
+
+    test('is told how to log in where there is no device login', async () => {
+      const nobody = { ...env, HF_TOKEN: '', HF_HOME: join(work, `nobody-${String(usesXet)}`) }
+      const settings = { ...clientEnv({ endpoint: recorder.url, home, env }), ...nobody }
+      const hfScript = join(dirname(python!), 'hf')
+      const login = run(python!, [hfScript, 'auth', 'login'], { env: settings })
+      await expect(login).rejects.toMatchObject({ stderr: expect.stringContaining('hf auth login --token') })
+      await run(python!, [hfScript, 'auth', 'login', '--token', tokens.alice], { env: settings })
+      const { stdout } = await run(python!, [hfScript, 'auth', 'whoami'], { env: settings })
+      expect(stdout).toContain('alice')
     })
 
     test('uploads a folder and downloads it again', async () => {

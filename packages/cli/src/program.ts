@@ -41,6 +41,10 @@ function buildProgram(io: CliIo): Command {
     .command('serve')
     .description('start a hub, and stop it again with Ctrl-C or SIGTERM')
     .option('--data <dir>', 'data directory, made when missing (CAIRN_DATA; ./cairn-data)')
+    .option(
+      '--database <url>',
+      'postgres://… instead of SQLite; with a password better in CAIRN_DATABASE, which no other user sees',
+    )
     .option('--host <address>', 'address to listen on (CAIRN_HOST; 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 picks a free one (CAIRN_PORT; 8080)')
     .option(
@@ -50,6 +54,10 @@ function buildProgram(io: CliIo): Command {
     .option(
       '--bootstrap <file>',
       'JSON of users, organizations and tokens that shall exist (CAIRN_BOOTSTRAP)',
+    )
+    .option(
+      '--delete-grace <hours>',
+      'how long deleted repositories can be restored (CAIRN_DELETE_GRACE_HOURS; 72)',
     )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or silent (CAIRN_LOG_LEVEL; warn)')
     .addHelpText(

@@ -34,6 +34,6 @@ test('a token that is not known is not shown as if it were valid', () => {
 
 test('tokens that the bootstrap file left to the hub are announced by their file', () => {
   expect(formatBanner({ ...facts, generated: { count: 2, path: '/srv/cairn/bootstrap-tokens' } })).toContain(
-    '2 tokens of the bootstrap file were made; they are in /srv/cairn/bootstrap-tokens',
+    'Tokens that the bootstrap file left to the hub: 2, in /srv/cairn/bootstrap-tokens',
   )
 })

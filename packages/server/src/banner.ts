@@ -37,7 +37,7 @@ export function formatBanner(facts: BannerFacts): string {
     '',
     ...(generated === null
       ? []
-      : [`${generated.count} tokens of the bootstrap file were made; they are in ${generated.path}`, '']),
+      : [`Tokens that the bootstrap file left to the hub: ${generated.count}, in ${generated.path}`, '']),
   ].join('\n')
 }
 

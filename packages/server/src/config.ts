@@ -7,10 +7,14 @@ import { resolve } from 'node:path'
 
 import { printable } from '@cairn/protocol/repo-id'
 
+import { DELETE_GRACE_HOURS, DELETE_GRACE_MAX_HOURS } from './limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
+import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
 
 export interface Config {
   dataDir: string
+  /** URL of PostgreSQL, perhaps with a password: never shown. Null: the data directory's own SQLite file. */
+  databaseUrl: string | null
   host: string
   /** 0: the system picks one. */
   port: number
@@ -21,6 +25,8 @@ export interface Config {
   /** CIDR ranges whose `X-Forwarded-*` headers are believed. */
   trustedProxies: string[]
   dedupDomain: 'owner' | 'instance'
+  /** How long a deleted repository can be restored. */
+  deleteGraceHours: number
   /** Off where every client is one's own, e.g. in test rigs. */
   rateLimits: boolean
   logLevel: LogLevel
@@ -31,10 +37,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface ConfigFlags {
   data?: string | undefined
+  database?: string | undefined
   host?: string | undefined
   port?: string | undefined
   publicUrl?: string | undefined
   bootstrap?: string | undefined
+  deleteGrace?: string | undefined
   logLevel?: string | undefined
 }
 
@@ -77,6 +85,7 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
 
   const config: Config = {
     dataDir: setting(flags.data, '--data', 'CAIRN_DATA', resolve(cwd, 'cairn-data'), path),
+    databaseUrl: setting<string | null>(flags.database, '--database', 'CAIRN_DATABASE', null, parseDatabase),
     host: setting(flags.host, '--host', 'CAIRN_HOST', '127.0.0.1', parseHost),
     port: setting(flags.port, '--port', 'CAIRN_PORT', 8080, parsePort),
     publicUrl: setting<string | null>(
@@ -90,6 +99,13 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
     adminToken: setting<string | null>(undefined, null, 'CAIRN_ADMIN_TOKEN', null, parseToken),
     trustedProxies: setting<string[]>(undefined, null, 'CAIRN_TRUSTED_PROXIES', [], parseProxies),
     dedupDomain: setting(undefined, null, 'CAIRN_DEDUP_DOMAIN', 'owner', oneOf(['owner', 'instance'])),
+    deleteGraceHours: setting(
+      flags.deleteGrace,
+      '--delete-grace',
+      'CAIRN_DELETE_GRACE_HOURS',
+      DELETE_GRACE_HOURS,
+      parseGrace,
+    ),
     rateLimits: setting(
       undefined,
       null,
@@ -108,11 +124,25 @@ function nonEmpty(text: string): string {
   return text
 }
 
+function parseDatabase(text: string): string {
+  parsePostgresUrl(text)
+  return text
+}
+
 function parsePort(text: string): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new Error(`'${printable(text)}' is not a port: give a number from 0 to 65535 (0 picks a free one)`)
   return port
+}
+
+function parseGrace(text: string): number {
+  const hours = Number(text)
+  if (!/^\d{1,6}(?:\.\d{1,6})?$/.test(text) || hours > DELETE_GRACE_MAX_HOURS)
+    throw new Error(
+      `'${printable(text)}' is not a grace: give hours from 0 (none) to ${DELETE_GRACE_MAX_HOURS}`,
+    )
+  return hours
 }
 
 function parseHost(text: string): string {

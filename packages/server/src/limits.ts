@@ -58,6 +58,8 @@ export const TAG_DEPTH_MAX = 8
 export const LFS_BASIC_MAX_BYTES = 512 * MIB
 export const LFS_PART_BYTES = 128 * MIB
 export const LFS_PARTS_MAX = 10_000
+/** The smallest limit that a repository may set for itself. */
+export const LFS_MULTIPART_ABOVE_MIN_BYTES = 1
 /** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
 export const LFS_URL_TTL_S = 24 * 3600
 /** Completion bodies name every part. */
@@ -97,6 +99,18 @@ export const SQLITE_CACHE_MAX_BYTES = 32 * MIB
 export const SQLITE_WAL_KEPT_MAX_BYTES = 64 * MIB
 /** Transactions that follow one another give way to the event loop after this long: node:sqlite never yields. */
 export const TRANSACTION_BURST_MS = 8
+/** Connections of one hub to PostgreSQL that read; one more writes. */
+export const POSTGRES_READERS_MAX = 8
+/** To connect, and to wait for a free connection. */
+export const POSTGRES_CONNECT_MS = 10_000
+/** One statement; the longest are listings. */
+export const POSTGRES_STATEMENT_MS = 30_000
+/** An idle connection is closed after this long. */
+export const POSTGRES_IDLE_MS = 60_000
+/** A hub that stops in the middle of a transaction loses it, and with it the lock that others wait for. */
+export const POSTGRES_TRANSACTION_IDLE_MS = 30_000
+/** Rows that a copy of a catalog holds at a time; a row of `xorbs` has up to some hundred KiB. */
+export const COPY_BATCH_ROWS = 250
 /** Why a job failed, as kept with its event. */
 export const OUTBOX_REASON_LENGTH_MAX = 1000
 /** How long a stop may take in all: the drain, then what the backends need to close. */
@@ -259,3 +273,20 @@ export const HISTORY_POINTERS_CACHE_ENTRIES_MAX = 500_000
 
 /** `Co-authored-by` lines of one commit that are listed. */
 export const COAUTHORS_MAX = 20
+
+/** How long a deleted repository can be restored, unless the operator says otherwise. */
+export const DELETE_GRACE_HOURS = 72
+/** Ten years: longer ones are typing errors. */
+export const DELETE_GRACE_MAX_HOURS = 87_600
+/** Deleted repositories whose grace has ended are looked for this often. */
+export const PURGE_POLL_MS = 5 * 60_000
+/** Those that one look takes on. */
+export const PURGE_BATCH = 100
+/** Names that lead to a repository after renames; the oldest ends when there is one more. */
+export const OLD_NAMES_PER_REPO_MAX = 100
+/** Likes and likers on one page: huggingface_hub 0.19.4 reads the first page of likers only. */
+export const LIKES_PAGE_MAX = 1000
+/** Links of contents that a duplicate gets in one transaction. */
+export const LINKS_PER_TRANSACTION = 1000
+/** Copying the history of a repository into its duplicate. */
+export const GIT_COPY_TIMEOUT_MS = 30 * 60_000

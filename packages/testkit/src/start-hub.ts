@@ -10,11 +10,15 @@ import { createHub, type Hub, type HubOptions } from '@cairn/server/hub'
 import { openLog } from '@cairn/server/log'
 import { applyBootstrap, parseBootstrap } from '@cairn/server/ops/bootstrap'
 
+import { chosenDatabase } from './test-postgres.ts'
+
 export interface TestHub extends AsyncDisposable {
   hub: Hub
   /** No trailing slash. */
   url: string
   dataDir: string
+  /** Of PostgreSQL; null when the catalog is the directory's SQLite file. */
+  databaseUrl: string | null
   /** A request with this account's token, or without one for null. */
   fetch(account: keyof typeof TOKENS | null, path: string, init?: RequestInit): Promise<Response>
 }
@@ -47,20 +51,27 @@ export interface StartHubOptions extends HubOptions {
   flags?: Parameters<typeof readConfig>[0]['flags']
   /** Takes up an earlier hub's directory instead of a fresh one; it is then left in place. */
   dataDir?: string
+  /**
+   * URL of PostgreSQL; null for SQLite. When absent, `CAIRN_TEST_DATABASE` decides: `postgres` gives every data
+   * directory a schema of its own in the run's PostgreSQL.
+   */
+  database?: string | null
 }
 
 export async function startHub({
   flags,
   dataDir: given,
+  database,
   ...options
 }: StartHubOptions = {}): Promise<TestHub> {
   const path = given ?? (await mkdtemp(join(tmpdir(), 'cairn-test-')))
+  const databaseUrl = database === undefined ? await chosenDatabase(path) : database
   const config = readConfig({
-    flags: { port: '0', ...flags, data: path },
+    flags: { port: '0', database: databaseUrl ?? undefined, ...flags, data: path },
     env: { CAIRN_LOG_LEVEL: process.env['CAIRN_LOG_LEVEL'] ?? 'fatal' },
     cwd: path,
   })
-  const dataDir = await openDataDir(path, { random: randomBytes })
+  const dataDir = await openDataDir(path, { random: options.random ?? randomBytes })
   const hub = await createHub(config, dataDir, openLog(config.logLevel), options)
   await applyBootstrap(hub.deps, parseBootstrap(JSON.stringify(BOOTSTRAP)))
   const root = await hub.ops.catalog.rows.accounts.getByName('root')
@@ -70,6 +81,7 @@ export async function startHub({
     hub,
     url,
     dataDir: path,
+    databaseUrl: config.databaseUrl,
     fetch(account, target, init = {}) {
       const headers = new Headers(init.headers)
       if (account !== null) headers.set('Authorization', `Bearer ${TOKENS[account]}`)

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
 import { CliError, UsageError, type CliIo } from '../io.ts'
+import type { MigrateOptions } from './migrate-database.ts'
 import type { AdminAnswer } from './print.ts'
 
 /** The largest secret that is read from a file or from stdin. */
@@ -9,7 +10,7 @@ const TOKEN_FILE_MAX_BYTES = 16 * 1024
 
 interface AdminRequest {
   resource: string
-  verb: 'create' | 'list' | 'delete'
+  verb: 'create' | 'list' | 'delete' | 'restore'
   args: Record<string, unknown>
 }
 
@@ -127,13 +128,25 @@ Examples:
     .option('--registry <org/slug>', 'in another registry than the default one')
     .option('--private', 'for members only')
   leaf(repo, 'list', 'list repositories of one registry', (_, o) =>
-    request('repo', 'list', { registry: o['registry'] }),
-  ).option('--registry <org/slug>', 'of another registry than the default one')
-  leaf(repo, 'delete <id>', 'delete a repository with all its files', ([id], o) =>
-    request('repo', 'delete', repoArgs(id, o)),
+    request('repo', 'list', { registry: o['registry'], deleted: o['deleted'] }),
+  )
+    .option('--registry <org/slug>', 'of another registry than the default one')
+    .option('--deleted', 'those that were deleted and can be restored')
+  leaf(repo, 'delete <id>', 'delete a repository; its files go when the grace has ended', ([id], o) =>
+    request('repo', 'delete', { ...repoArgs(id, o), now: o['now'] }),
   )
     .option('--type <type>', 'model, dataset or space', 'model')
     .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--now', 'remove its files at once: it cannot be restored')
+  leaf(repo, 'restore <id>', 'bring a deleted repository back, with all its files', ([id], o) =>
+    request('repo', 'restore', {
+      ...repoArgs(id, o),
+      as: typeof o['as'] === 'string' ? repoName(o['as']) : undefined,
+    }),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--as <id>', 'under another NAMESPACE/NAME, when its own is taken')
 
   const registry = group('registry', 'registries, each served at /ORG/SLUG/huggingface')
   leaf(registry, 'create <org/slug>', 'make a registry of an organization', ([name]) =>
@@ -143,6 +156,27 @@ Examples:
   leaf(registry, 'delete <org/slug>', 'delete a registry that holds no repositories', ([name]) =>
     request('registry', 'delete', { registry: name }),
   )
+
+  admin
+    .command('migrate-database')
+    .description('copy the catalog of a stopped hub into an empty database: SQLite to PostgreSQL or back')
+    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+    .option('--from <database>', 'postgres://… or a SQLite file (catalog.db of the data directory)')
+    .option('--to <database>', 'postgres://… or a SQLite file (catalog.db of the data directory)')
+    .addHelpText(
+      'after',
+      `
+Each table is read back and compared before this says that it is done; the source
+stays as it is. A password is taken from PGPASSWORD when the URL has none.
+
+Examples:
+  $ cairn admin migrate-database --data /srv/cairn --to postgres://cairn@db.example.org/cairn
+  $ cairn admin migrate-database --data /srv/cairn --from postgres://cairn@db.example.org/cairn`,
+    )
+    .action(async (options: MigrateOptions) => {
+      const { migrateDatabase } = await import('./migrate-database.ts')
+      await migrateDatabase(options, io)
+    })
 }
 
 function request(resource: string, verb: AdminRequest['verb'], args: AdminRequest['args']): AdminRequest {
@@ -154,10 +188,14 @@ function request(resource: string, verb: AdminRequest['verb'], args: AdminReques
 }
 
 function repoArgs(id: string | undefined, options: Options): AdminRequest['args'] {
+  return { type: options['type'], registry: options['registry'], ...repoName(id) }
+}
+
+function repoName(id: string | undefined): { namespace: string; name: string } {
   const [namespace, name, ...rest] = (id ?? '').split('/')
   if (!namespace || !name || rest.length > 0)
     throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
-  return { type: options['type'], registry: options['registry'], namespace, name }
+  return { namespace, name }
 }
 
 function parseDays(text: string): number {

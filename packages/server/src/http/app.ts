@@ -11,21 +11,23 @@ import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
+import { RepoMovedError } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
 import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
 import { credentialOf } from './auth.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
+import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
 import type { Call, Route } from './route.ts'
 import { routes } from './routes/index.ts'
-import { isTrustedProxy, routePath, siteOf, type RoutedPath } from './urls.ts'
+import { routePath, siteOf, type RoutedPath } from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
-  trustedProxies: readonly string[]
+  isTrustedPeer: (peer: string | undefined) => boolean
 }
 
 /** What the path said before routing; Fastify hands the raw request through. */
@@ -64,10 +66,16 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
               path,
               type,
             })
-            return route.handle(call)
+            try {
+              return await route.handle(call)
+            } catch (error) {
+              if (error instanceof RepoMovedError) return movedReply(call, path, error)
+              throw error
+            }
           }),
       })
-  app.options('*', async (_request, reply) => {
+  app.options('*', async (request, reply) => {
+    reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
     cors(reply.raw)
     reply.hijack()
     reply.raw.writeHead(204).end()
@@ -138,7 +146,7 @@ async function openCall(
   const raw = request.raw
   const path = routed.get(raw) ?? { url: raw.url ?? '/', registry: null }
   const registry = await registryFor(ops, path.registry)
-  const trusted = isTrustedProxy(raw.socket.remoteAddress, options.trustedProxies)
+  const trusted = options.isTrustedPeer(raw.socket.remoteAddress)
   const prefix = registry.orgName === null ? '' : `/${registry.orgName}/${registry.slug}/huggingface`
   const header = (name: string) => {
     const value = raw.headers[name]

@@ -2,7 +2,7 @@
  * The one place where addresses are made. All are absolute and carry the registry's prefix (clients.md §0.1): Python
  * raises on a relative `Link`, JS silently stops at page 1.
  */
-import { isIP } from 'node:net'
+import { BlockList, isIPv6 } from 'node:net'
 
 import { HubError } from '@cairn/protocol/errors'
 import { formatRepoPath, type RepoName } from '@cairn/protocol/repo-id'
@@ -109,18 +109,14 @@ export function routePath(rawUrl: string): RoutedPath {
   return { url, registry }
 }
 
-/** Whether a peer's address lies in one of the configured networks (`10.0.0.0/8`, `::1`). */
-export function isTrustedProxy(peer: string | undefined, networks: readonly string[]): boolean {
-  if (peer === undefined || networks.length === 0) return false
-  const address = peer.replace(/^::ffff:(?=\d+\.)/i, '')
-  return networks.some((network) => {
-    const [base = '', bits] = network.split('/')
-    if (bits === undefined || isIP(address) !== 4 || isIP(base) !== 4) return address === base
-    const shift = 32 - Number(bits)
-    return shift >= 32 || ipv4(address) >>> shift === ipv4(base) >>> shift
-  })
-}
-
-function ipv4(address: string): number {
-  return address.split('.').reduce((sum, part) => ((sum << 8) | Number(part)) >>> 0, 0)
+/** Tells whether a peer is one of the configured proxies: addresses, or networks such as `10.0.0.0/8` and `fd00::/8`. */
+export function trustedPeers(networks: readonly string[]): (peer: string | undefined) => boolean {
+  const list = new BlockList()
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return (peer) => peer !== undefined && list.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
 }

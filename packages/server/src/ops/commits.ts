@@ -1,14 +1,15 @@
-import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
 /** Commits over HTTP: which way each file should travel, and the commit itself. hub-api.md §7. */
-import { foldOperations, type CommitPlan } from '@cairn/protocol/api/commit-plan'
+
+import type { CommitOperation, LfsFileOperation } from '@cairn/protocol/api/commit'
+import { foldOperations, type CommitPlan, type Put } from '@cairn/protocol/api/commit-plan'
 import { decideUpload, type PreuploadReplyFile, type PreuploadRequest } from '@cairn/protocol/api/preupload'
 import { HubError } from '@cairn/protocol/errors'
 import { Attributes } from '@cairn/protocol/git/attributes'
 import { trackingLine } from '@cairn/protocol/git/default-attributes'
 import { parseIgnore } from '@cairn/protocol/git/ignore'
-import { newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
+import { EMPTY_TREE_OID, newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
-import { formatPointer } from '@cairn/protocol/lfs/pointer'
+import { formatPointer, parsePointer } from '@cairn/protocol/lfs/pointer'
 import { COMMIT_OPERATIONS_MAX } from '@cairn/protocol/limits'
 import { printable } from '@cairn/protocol/repo-id'
 
@@ -18,9 +19,9 @@ import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
-import { readCommit, resolveRevision, revisionNotFound } from './revisions.ts'
+import { readCommit, resolveRevisionOrUnborn, revisionNotFound, UNBORN } from './revisions.ts'
 import { blobFacts, entryAt, isFile, isFolder, readTextFile, readTree } from './trees.ts'
-import { writeCommit } from './write-commit.ts'
+import { emptyTree, writeCommit } from './write-commit.ts'
 
 /** Says for each file how to upload it and what lies at its path now. */
 export async function preupload(
@@ -31,7 +32,7 @@ export async function preupload(
   request: PreuploadRequest,
 ): Promise<{ commit: CommitRecord; files: PreuploadReplyFile[] }> {
   const repo = await repoFor(ctx, principal, locator, 'write')
-  const { commit } = await resolveRevision(ctx, repo, revision)
+  const { commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   const stored = async (path: string): Promise<string> =>
     (await readTextFile(ctx, repo, commit, path))?.text ?? ''
   const attributes = new Attributes([
@@ -84,25 +85,28 @@ export async function applyCommit(
     // Read again: rights, repository or branch may have gone while the body arrived.
     const current = await repoFor(ctx, principal, locator, 'write')
     const { ref, commit: head } = await branchOf(ctx, current, revision)
-    if (parentCommit !== undefined && !head.oid.startsWith(parentCommit)) {
-      if (await isRepeat(ctx, current, head, { plan, message, author })) return head.oid
+    const isFirst = head === UNBORN
+    if (parentCommit !== undefined && (isFirst || !head.oid.startsWith(parentCommit))) {
+      if (!isFirst && (await isRepeat(ctx, current, head, { plan, message, author }))) return head.oid
       throw new HubError(
         'StaleParent',
-        `The branch is at ${head.oid}, not at the given parent ${parentCommit}`,
+        isFirst
+          ? `The branch has no commit yet, and so not the given parent ${parentCommit}`
+          : `The branch is at ${head.oid}, not at the given parent ${parentCommit}`,
       )
     }
     const draft = await draftTree(ctx, current, head, plan)
-    if (draft.rootOid === head.treeOid) return head.oid
-    const objects = [...blobs, ...draft.objects]
+    if (draft.rootOid === head.treeOid && !isFirst) return head.oid
+    const objects = [...blobs, ...draft.objects, ...(draft.rootOid === EMPTY_TREE_OID ? [emptyTree] : [])]
     const oid = await writeCommit(ctx, current, {
       treeOid: draft.rootOid,
       objects,
-      parents: [head.oid],
+      parents: isFirst ? [] : [head.oid],
       message,
       author,
     })
     try {
-      const changes = [{ name: ref, old: head.oid, next: oid }]
+      const changes = [{ name: ref, old: isFirst ? null : head.oid, next: oid }]
       await landRefs(ctx, { repo: current, principal, changes, reason: 'commit', pointers: draft.pointers })
     } catch (error) {
       if (error instanceof RefMovedError) throw new HubError('StaleParent', error.message, { cause: error })
@@ -119,19 +123,23 @@ async function branchOf(
   repo: RepoRow,
   revision: string,
 ): Promise<{ ref: string; commit: CommitRecord }> {
-  const { ref, commit } = await resolveRevision(ctx, repo, revision)
+  const { ref, commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   if (ref === null || ref.startsWith('refs/tags/')) throw revisionNotFound(revision)
   return { ref, commit }
 }
 
 interface Received {
-  plan: CommitPlan<BlobOid>
+  plan: CommitPlan<InlineBlob>
   /** Blobs of inline files that are not written yet. */
   blobs: NewObject[]
 }
 
 /** What takes the place of an inline content once its blob is made. */
-type BlobOid = string
+interface InlineBlob {
+  blobOid: string
+  /** sha256 of the object, when somebody sends the text of an LFS pointer. */
+  pointerOid: string | null
+}
 
 /**
  * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered they are
@@ -142,7 +150,7 @@ async function receive(
   repo: RepoRow,
   operations: AsyncIterable<CommitOperation>,
 ): Promise<Received> {
-  const folded: CommitOperation<BlobOid>[] = []
+  const folded: CommitOperation<InlineBlob>[] = []
   let blobs: NewObject[] = []
   let bufferedBytes = 0
   for await (const operation of operations) {
@@ -153,7 +161,8 @@ async function receive(
       continue
     }
     const blob = newObject(ctx.primitives, 'blob', operation.content)
-    folded.push({ ...operation, content: blob.oid })
+    const pointerOid = parsePointer(operation.content)?.oid ?? null
+    folded.push({ ...operation, content: { blobOid: blob.oid, pointerOid } })
     blobs.push(blob)
     bufferedBytes += operation.content.length
     if (bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
@@ -178,11 +187,11 @@ async function draftTree(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
 ): Promise<Draft> {
   const edits = new Map<string, TreeEdit>()
   const objects: NewObject[] = []
-  const oids = [...plan.changes.values()].flatMap((put) => (put?.kind === 'lfsFile' ? [put.oid] : []))
+  const oids = [...plan.changes.values()].flatMap((put) => pointerOf(put) ?? [])
   const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
 
   for (const [path, { required }] of plan.deletedFolders) {
@@ -194,7 +203,7 @@ async function draftTree(
       if (await mustDelete(ctx, repo, base, plan, path)) edits.set(path, null)
       continue
     }
-    const oid = put.kind === 'file' ? put.content : addPointer(ctx, objects, put, stored)
+    const oid = put.kind === 'file' ? put.content.blobOid : addPointer(ctx, objects, put, stored)
     edits.set(path, { oid, mode: await modeAt(ctx, repo, base, path) })
   }
   await trackLfs(ctx, repo, base, plan, edits, objects)
@@ -207,12 +216,17 @@ async function draftTree(
   return { rootOid: tree.rootOid, objects: [...objects, ...tree.newTrees], pointers: oids }
 }
 
+/** sha256 that a change points to: every pointer in history has its object, however it was sent. */
+function pointerOf(put: Put<InlineBlob> | null): string | null {
+  return put === null ? null : put.kind === 'lfsFile' ? put.oid : put.content.pointerOid
+}
+
 /** A file that this very commit added and took away again is not in the base and need not be deleted. */
 async function mustDelete(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
   path: string,
 ): Promise<boolean> {
   if (plan.requiredFiles.has(path)) return true
@@ -254,7 +268,7 @@ async function trackLfs(
   ctx: OpsContext,
   repo: RepoRow,
   base: CommitRecord,
-  plan: CommitPlan<BlobOid>,
+  plan: CommitPlan<InlineBlob>,
   edits: Map<string, TreeEdit>,
   objects: NewObject[],
 ): Promise<void> {
@@ -279,7 +293,7 @@ async function isRepeat(
   ctx: OpsContext,
   repo: RepoRow,
   head: CommitRecord,
-  { plan, message, author }: { plan: CommitPlan<BlobOid>; message: string; author: { name: string } },
+  { plan, message, author }: { plan: CommitPlan<InlineBlob>; message: string; author: { name: string } },
 ): Promise<boolean> {
   const [parentOid] = head.parents
   const same = head.message.trimEnd() === message.trimEnd() && head.authorName === author.name

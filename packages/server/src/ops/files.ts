@@ -11,7 +11,7 @@ import { openGitBlob, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
 import { lastCommits } from './last-commits.ts'
-import { resolveRevision, splitRevisionPath } from './revisions.ts'
+import { resolveRevision, resolveRevisionOrUnborn, splitRevisionPath } from './revisions.ts'
 import { openStored } from './stored-content.ts'
 import {
   blobFacts,
@@ -59,7 +59,7 @@ export async function listTree(
 ): Promise<{ entries: ListedEntry[]; commit: CommitRecord; nextCursor: string | null }> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const { revision, path } = await splitRevisionPath(ctx, repo, segments)
-  const { commit } = await resolveRevision(ctx, repo, revision)
+  const { commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   const folder = await entryAt(ctx, repo.id, commit, path)
   // A file's path is EntryNotFound too: HfFileSystem falls back to the parent folder on it.
   if (folder === null || !isFolder(folder)) throw entryNotFound(path, commit)
@@ -133,14 +133,6 @@ export async function resolveFile(
     throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, {
       commit: commit.oid,
     })
-  if (stored.kind === 'xet' && stored.sha256State === 'mismatch')
-    throw new HubError(
-      'EntryNotFound',
-      `The content of ${path} does not have the sha256 it was uploaded with and is withheld`,
-      {
-        commit: commit.oid,
-      },
-    )
   return {
     ...base,
     xetHash: stored.kind === 'xet' ? stored.xetHash : null,
@@ -173,7 +165,7 @@ async function describe(
       oid: entry.oid,
       sizeBytes: lfs?.sizeBytes ?? sizeBytes,
       lfs: lfs === null ? null : { ...lfs, pointerSizeBytes: sizeBytes },
-      xetHash: content?.kind === 'xet' && content.sha256State !== 'mismatch' ? content.xetHash : null,
+      xetHash: content?.kind === 'xet' ? content.xetHash : null,
       lastCommit,
     }
   })

@@ -7,7 +7,7 @@
  * the next git operation and at start.
  */
 import { HubError } from '@cairn/protocol/errors'
-import { formatRepoId } from '@cairn/protocol/repo-id'
+import { formatRepoId, printable } from '@cairn/protocol/repo-id'
 
 import { REFS_PER_REPO_MAX } from '../limits.ts'
 import type { CatalogRows, HubEvent, RepoRow } from '../store/catalog/catalog.ts'
@@ -55,9 +55,7 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
   const at = ctx.clock()
   await ctx.catalog.tx(async (rows, emit) => {
     await landing.alongside?.(rows, emit)
-    const known = (await rows.refs.list(repo.id)).length
-    if (known + changes.filter((c) => c.old === null).length > REFS_PER_REPO_MAX)
-      throw new HubError('TooLarge', `A repository has at most ${REFS_PER_REPO_MAX} refs`)
+    if (changes.some(isNew)) assertRoom(await rows.refs.list(repo.id), changes)
     for (const { name, old, next } of changes)
       if (!(await rows.refs.swap(repo.id, name, old, next, at))) throw new RefMovedError(name)
     await rows.repos.update(repo.id, { lastModified: at, refsDirty: true })
@@ -106,6 +104,39 @@ function assertPolicy(repo: RepoRow, change: RefChange): void {
     throw new HubError('BadRequest', `${change.name} cannot be created this way`)
 }
 
+function isNew({ old, next }: RefChange): boolean {
+  return old === null && next !== null
+}
+
+/**
+ * git keeps refs as files: `a` and `a/b` cannot both be there. The table could hold them, but their projection would
+ * fail from then on.
+ */
+function assertRoom(known: readonly { name: string }[], changes: readonly RefChange[]): void {
+  const names = new Set(known.map(({ name }) => name))
+  for (const { name, next } of changes)
+    if (next === null) names.delete(name)
+    else names.add(name)
+  if (names.size > REFS_PER_REPO_MAX)
+    throw new HubError('TooLarge', `A repository has at most ${REFS_PER_REPO_MAX} refs`)
+  const folders = new Set<string>()
+  for (const name of names) for (const folder of foldersOf(name)) folders.add(folder)
+  for (const { name } of changes.filter(isNew)) {
+    const above = foldersOf(name).find((folder) => names.has(folder))
+    if (above !== undefined || folders.has(name))
+      throw new HubError(
+        'Conflict',
+        `'${printable(name)}' cannot be created: '${printable(above ?? `${name}/…`)}' exists`,
+      )
+  }
+}
+
+/** `refs`, `refs/heads`, `refs/heads/a` for `refs/heads/a/b`. */
+function foldersOf(name: string): string[] {
+  const parts = name.split('/')
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
 /** A ref never points at a pointer whose object this repository does not have. */
 async function assertPresent(ctx: OpsContext, repo: RepoRow, pointers: readonly string[]): Promise<void> {
   const present = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
@@ -121,6 +152,12 @@ async function assertPresent(ctx: OpsContext, repo: RepoRow, pointers: readonly 
 export async function repairDirty(ctx: OpsContext): Promise<void> {
   for (const id of await ctx.catalog.rows.repos.listDirty()) {
     const repo = await ctx.catalog.rows.repos.get(id)
-    if (repo !== null) await repairProjection(ctx, repo)
+    if (repo === null) continue
+    try {
+      await repairProjection(ctx, repo)
+    } catch (error) {
+      // One damaged repository must not keep all the others from being served. Its mark stays.
+      ctx.log.error({ err: error, repoId: id }, 'the refs of a repository could not be repaired')
+    }
   }
 }

@@ -3,6 +3,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { encodeTag } from '@cairn/protocol/git/commits'
 import { newObject } from '@cairn/protocol/git/objects'
 import { assertRefName, branchRef, tagRef } from '@cairn/protocol/git/paths'
+import { COMMIT_DESCRIPTION_MAX_BYTES } from '@cairn/protocol/limits'
 import { printable } from '@cairn/protocol/repo-id'
 
 import type { CommitRecord } from '../git/git-store.ts'
@@ -99,6 +100,7 @@ export async function createTag(
   request: { revision: string; tag: string; message: string | null },
 ): Promise<void> {
   const name = tagRef(request.tag)
+  assertMessage(request.message ?? '')
   await changeRefs(ctx, principal, locator, 'tag.create', async (repo) => {
     const { commit } = await resolveRevision(ctx, repo, request.revision)
     if ((await ctx.catalog.rows.refs.get(repo.id, name)) !== null)
@@ -188,6 +190,14 @@ async function deletion(ctx: OpsContext, repo: RepoRow, name: string, short: str
   const ref = await ctx.catalog.rows.refs.get(repo.id, name)
   if (ref === null) throw revisionNotFound(short)
   return { name, old: ref.oid, next: null }
+}
+
+/** git ends a message at NUL, and an id computed over bytes that git would not write helps nobody. */
+function assertMessage(message: string): void {
+  if (message.includes('\0') || !message.isWellFormed())
+    throw new HubError('BadRequest', `'message' contains NUL or is not well-formed Unicode`)
+  if (Buffer.byteLength(message) > COMMIT_DESCRIPTION_MAX_BYTES)
+    throw new HubError('BadRequest', `'message' is longer than ${COMMIT_DESCRIPTION_MAX_BYTES} bytes`)
 }
 
 async function annotatedTag(

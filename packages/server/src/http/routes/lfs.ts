@@ -183,9 +183,11 @@ function objectShape(
 
 /** JS and git-xet take the token from the action's headers and refresh it at its address (xet.md §9.2). */
 async function xetAction(call: Call, ref: string | null): Promise<Action> {
-  const { accessToken, exp, domainId } = await grantCas(call.ops, call.principal, call.repo, 'write')
+  const revision = ref ?? 'main'
+  const grant = await grantCas(call.ops, call.principal, call.repo, 'write', revision)
+  const { accessToken, exp, domainId } = grant
   return {
-    href: `${repoApiUrl(call.site, call.repo)}/xet-write-token/${encodeURIComponent(ref ?? 'main')}`,
+    href: `${repoApiUrl(call.site, call.repo)}/xet-write-token/${encodeURIComponent(revision)}`,
     header: {
       'X-Xet-Cas-Url': casUrl(call.site, domainId),
       'X-Xet-Access-Token': accessToken,

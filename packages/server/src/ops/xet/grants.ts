@@ -10,6 +10,7 @@ import type { RepoRow } from '../../store/catalog/catalog.ts'
 import { repoActions, repoFor, type Principal, type RepoLocator } from '../access.ts'
 import { principalOf } from '../authenticate.ts'
 import type { OpsContext } from '../context.ts'
+import { resolveRevision } from '../revisions.ts'
 
 export type CasScope = 'read' | 'write'
 
@@ -22,14 +23,19 @@ const Sealed = z.object({
   e: z.number(),
 })
 
-/** `exp` in unix seconds, as clients judge it by their own clock. */
+/**
+ * `exp` in unix seconds, as clients judge it by their own clock. A `revision` must be there to be read; for writing
+ * none is looked at, since the branch may come with the upload.
+ */
 export async function grantCas(
   ctx: OpsContext,
   principal: Principal,
   locator: RepoLocator,
   scope: CasScope,
+  revision: string,
 ): Promise<{ accessToken: string; exp: number; domainId: string }> {
   const repo = await repoFor(ctx, principal, locator, scope)
+  if (scope === 'read') await resolveRevision(ctx, repo, revision)
   const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
   const sealed: z.infer<typeof Sealed> = {
     r: repo.id,

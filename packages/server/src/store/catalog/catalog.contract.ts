@@ -5,6 +5,7 @@ import { contentContract } from './contract/content.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
+import { lifecycleContract } from './contract/lifecycle.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
 import { xetContract } from './contract/xet.ts'
@@ -14,6 +15,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
   describe(`catalog: ${name}`, () => {
     describe('accounts, registries and tokens', () => identitiesContract(make))
     describe('repositories and refs', () => reposContract(make))
+    describe('old names, deleted repositories and likes', () => lifecycleContract(make))
     describe('LFS objects', () => contentContract(make))
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))

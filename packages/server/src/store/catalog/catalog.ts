@@ -3,7 +3,12 @@
  * with its events and audit rows, or not at all. Reads outside a transaction use a connection of their own and never
  * wait for one. Times are milliseconds since the epoch, ids 24 hex digits unless an operator chose them.
  */
+import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
+
+import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+
+export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
@@ -67,6 +72,8 @@ export interface RepoRow {
   defaultRef: string
   /** Spaces only. */
   sdk: string | null
+  /** LFS objects above it go up in parts; null: the hub's own limit. */
+  lfsMultipartAboveBytes: number | null
   createdBy: string | null
   createdAt: number
   lastModified: number
@@ -135,8 +142,15 @@ export interface LfsObjectRow {
 
 /** What a file with this sha256 is stored as, seen from one repository. */
 export type StoredContent =
-  | { kind: 'lfs'; oid: string; sizeBytes: number }
-  | { kind: 'xet'; oid: string; sizeBytes: number; xetHash: string; sha256State: Sha256State }
+  | { kind: 'lfs'; domainId: string; oid: string; sizeBytes: number }
+  | {
+      kind: 'xet'
+      domainId: string
+      oid: string
+      sizeBytes: number
+      xetHash: string
+      sha256State: Sha256State
+    }
 
 export interface AuditRow {
   id: string
@@ -154,7 +168,10 @@ export interface AuditRow {
 
 /** What happened, for jobs. Written to the outbox in the transaction that made it happen. */
 export type HubEvent =
-  | { type: 'repo.created' | 'repo.deleted'; repoId: string }
+  | {
+      type: 'repo.created' | 'repo.moved' | 'repo.updated' | 'repo.deleted' | 'repo.restored'
+      repoId: string
+    }
   | { type: 'refs.updated'; repoId: string; refs: { name: string; old: string | null; new: string | null }[] }
   | { type: 'xet.file-registered'; repoId: string; domainId: string; hash: string }
 
@@ -216,7 +233,15 @@ export interface RepoRows {
   /** Ids of those whose projection may lag; deleted ones are left out. */
   listDirty(): Promise<string[]>
   listDeleted(): Promise<string[]>
+  /** Those deleted at that time or earlier, the first deleted first. */
+  listDeletedUntil(at: number, limit: number): Promise<RepoRow[]>
+  /** Deleted ones that had this name, the last deleted first. */
+  listDeletedByName(name: OldName): Promise<RepoRow[]>
   markDeleted(id: string, at: number): Promise<void>
+  /** A deleted one lives again, under this name. */
+  restore(id: string, name: Pick<RepoRow, 'namespace' | 'name'>): Promise<void>
+  /** Gives another name, owner and deduplication domain; what it has in its domain so far stays its own. */
+  move(id: string, to: Pick<RepoRow, 'ownerId' | 'domainId' | 'namespace' | 'name'>): Promise<void>
   /** Removes the row and everything that hangs on it. */
   purge(id: string): Promise<void>
 }
@@ -242,8 +267,18 @@ export interface BlobRows {
   /** Idempotent: the first row stays. */
   insertLfs(row: LfsObjectRow): Promise<void>
   getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
-  /** Gives a repository the right to an LFS object of its domain, which must be there. Idempotent. */
-  linkLfs(repoId: string, oid: string): Promise<void>
+  /** Gives a repository the right to an LFS object of this domain (or its own), which must be there. Idempotent. */
+  linkLfs(repoId: string, oid: string, domainId?: string): Promise<void>
+  /**
+   * Gives one repository the rights to all contents that another has, LFS and Xet, wherever they lie; in steps of at
+   * most `limit` rows, each beginning after the position that the step before returned. Null: all is done.
+   */
+  copyLinks(
+    fromRepoId: string,
+    toRepoId: string,
+    after: LinkPosition | null,
+    limit: number,
+  ): Promise<LinkPosition | null>
   /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
   /** What `contentOf` knows of the repository, each sha256 once, in its order and strictly after `after`. */
@@ -297,6 +332,8 @@ export interface CatalogRows {
   registries: RegistryRows
   tokens: TokenRows
   repos: RepoRows
+  oldNames: OldNameRows
+  likes: LikeRows
   refs: RefRows
   retained: RetainedCommitRows
   blobs: BlobRows
@@ -309,7 +346,7 @@ export interface Catalog extends AsyncDisposable {
   /** Reads outside any transaction; what was committed before the call. Writing through them fails. */
   readonly rows: CatalogRows
   /**
-   * Runs `work` on the single writer, first come first served. Inside, await nothing but rows: the writer is held.
+   * Runs `work` once, on the single writer, first come first served; hubs that share a database share the writer. Inside, await nothing but rows: the writer is held.
    * Never use `catalog.rows` inside; a nested `tx` and rows used after the end are refused. When a call of rows failed
    * the transaction can no longer commit, even if `work` caught the error. Events passed to `emit` are in the outbox exactly when the transaction commits.
    */
@@ -326,6 +363,22 @@ export class SchemaVersionError extends Error {
     this.name = 'SchemaVersionError'
     this.found = found
     this.expected = expected
+  }
+}
+
+/**
+ * The database cannot be used now: it is gone, full or held by somebody. Callers of the hub are told that much and
+ * that they may try again; `place` and `reason` are for its operator.
+ */
+export class CatalogUnavailableError extends HubError {
+  readonly place: string
+  readonly reason: string
+
+  constructor(place: string, reason: string, options?: ErrorOptions) {
+    super('Unavailable', 'The database is not available', options)
+    this.name = 'CatalogUnavailableError'
+    this.place = place
+    this.reason = reason
   }
 }
 

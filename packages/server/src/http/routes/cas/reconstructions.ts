@@ -1,5 +1,6 @@
-import type { RawRange } from '@cairn/protocol/xet/reconstruction'
 /** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
+
+import type { RawRange } from '@cairn/protocol/xet/reconstruction'
 import {
   formatReconstructionV1,
   formatReconstructionV2,
@@ -17,7 +18,7 @@ async function plan({ ops, headers, params, site }: Call, version: 1 | 2): Promi
   const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
   const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
   const url: FetchUrl = (xorb, { start, end }) => {
-    const { domainId, expires, signature } = signXorb(ops, repo, xorb, { start, end })
+    const { domainId, expires, signature } = signXorb(ops, found.domainId, xorb, { start, end })
     const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
     return `${casUrl(site, domainId)}/fetch/${xorb}?${query.toString()}`
   }

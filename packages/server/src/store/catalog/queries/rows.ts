@@ -6,6 +6,8 @@ import type { Schema } from '../schema.ts'
 import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
+import { likeRows } from './likes.ts'
+import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
 import { refRows } from './refs.ts'
 import { registryRows } from './registries.ts'
@@ -21,6 +23,8 @@ export function catalogRows(db: Kysely<Schema>): CatalogRows {
     registries: registryRows(db),
     tokens: tokenRows(db),
     repos: repoRows(db),
+    oldNames: oldNameRows(db),
+    likes: likeRows(db),
     refs: refRows(db),
     retained: retainedCommitRows(db),
     blobs: blobRows(db),

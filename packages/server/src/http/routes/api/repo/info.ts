@@ -48,7 +48,7 @@ const ON_DEMAND: ReadonlySet<string> = new Set(['xetEnabled'])
 function fieldsOf({ repo, commit, card, facts, siblings }: RepoInfo): Record<string, unknown> {
   const common = {
     author: repo.namespace,
-    sha: commit.oid,
+    sha: commit.oid === '' ? null : commit.oid,
     lastModified: formatDate(repo.lastModified),
     createdAt: formatDate(repo.createdAt),
     private: repo.private,

@@ -1,3 +1,4 @@
+import { readBoolean } from '@cairn/protocol/api/query'
 import { HubError } from '@cairn/protocol/errors'
 import { z } from 'zod'
 
@@ -10,7 +11,7 @@ import { entryShape } from '../../../shapes.ts'
 /** Python sends a form with `expand=True|true`, JS sends JSON (clients.md §0.10). */
 const Body = z.object({
   paths: z.union([z.array(z.string()), z.string().transform((path) => [path])]),
-  expand: z.union([z.boolean(), z.string().transform((text) => /^(true|1)$/i.test(text))]).default(false),
+  expand: z.union([z.boolean(), z.string()]).nullish(),
 })
 
 export const pathsInfoRoutes: readonly Route[] = [
@@ -19,7 +20,9 @@ export const pathsInfoRoutes: readonly Route[] = [
     path: '{api}/paths-info/*',
     hub: 'POST /api/{T}/{id}/paths-info/{rev}',
     async handle({ ops, principal, repo, rest, body }) {
-      const { paths, expand } = await readFormOrJson(body, Body, ['paths'])
+      const request = await readFormOrJson(body, Body, ['paths'])
+      const { paths } = request
+      const expand = readBoolean(request, 'expand')
       if (paths.length > PATHS_INFO_MAX)
         throw new HubError('TooLarge', `too many parameters: at most ${PATHS_INFO_MAX} paths`)
       return { json: (await pathsInfo(ops, principal, repo, rest, paths, expand)).map(entryShape) }

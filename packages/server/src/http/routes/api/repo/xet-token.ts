@@ -3,14 +3,15 @@ import type { Reply } from '../../../reply.ts'
 import type { Call, Route } from '../../../route.ts'
 import { casUrl } from '../../../urls.ts'
 import { refusePullRequest } from './pull-request.ts'
+import { revisionOf } from './refs.ts'
 
 /** Both forms at once: huggingface_hub up to 1.18 reads the headers, everything newer the JSON (xet.md §7). */
 async function tokenReply(
-  { ops, principal, repo, query, site }: Call,
+  { ops, principal, repo, rest, query, site }: Call,
   scope: 'read' | 'write',
 ): Promise<Reply> {
   refusePullRequest(query)
-  const { accessToken, exp, domainId } = await grantCas(ops, principal, repo, scope)
+  const { accessToken, exp, domainId } = await grantCas(ops, principal, repo, scope, revisionOf(rest))
   return {
     headers: {
       'X-Xet-Cas-Url': casUrl(site, domainId),

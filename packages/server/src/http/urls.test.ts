@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+
+import { routePath, siteOf, trustedPeers } from './urls.ts'
+
+const address = {
+  host: 'hub.example:8080',
+  encrypted: false,
+  forwardedProto: 'https',
+  forwardedHost: 'models.example',
+  forwardedPrefix: '/hub',
+  trusted: false,
+}
+
+test('an address is built from what the client asked for, and from the proxy only when it is trusted', () => {
+  expect(siteOf(null, address, '').base).toBe('http://hub.example:8080')
+  expect(siteOf(null, { ...address, trusted: true }, '').base).toBe('https://models.example/hub')
+  expect(siteOf('https://fixed.example', { ...address, trusted: true }, '/acme/llm/huggingface').base).toBe(
+    'https://fixed.example/acme/llm/huggingface',
+  )
+})
+
+test.each(['', 'evil.example/path', 'a b', 'x\r\ny', '[::1', 'user@host'])(
+  'the host %j is refused',
+  (host) => {
+    expect(() => siteOf(null, { ...address, host }, '')).toThrow(
+      expect.objectContaining({ code: 'BadRequest' }),
+    )
+  },
+)
+
+test.each([
+  ['//api/whoami-v2', '/api/whoami-v2', null],
+  ['/models/acme/tiny/resolve/main/a', '/acme/tiny/resolve/main/a', null],
+  ['/models?search=x', '/models?search=x', null],
+  ['/acme/llm/huggingface/api/models/x/y', '/api/models/x/y', { org: 'acme', slug: 'llm' }],
+  ['/acme/llm/huggingface', '/', { org: 'acme', slug: 'llm' }],
+  ['/datasets/acme/huggingface/resolve/main/a', '/datasets/acme/huggingface/resolve/main/a', null],
+  ['/acme/llm/huggingface/models/x/y/resolve/main/a', '/x/y/resolve/main/a', { org: 'acme', slug: 'llm' }],
+])('%s is routed as %s', (raw, url, registry) => {
+  expect(routePath(raw)).toEqual({ url, registry })
+})
+
+test('proxies are known by address or network of either family', () => {
+  const trusts = trustedPeers(['10.0.0.0/8', '192.0.2.7', 'fd00::/8'])
+  expect(['10.9.8.7', '192.0.2.7', 'fd12::1', '::ffff:10.1.1.1'].map(trusts)).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ])
+  expect(['11.0.0.1', '192.0.2.8', 'fe80::1', undefined].map(trusts)).toEqual([false, false, false, false])
+})

@@ -1,0 +1,100 @@
+/** The Xet side of a client: one xorb of a few chunks, and a shard that makes a file of it. */
+import { decodeChunkTable } from '@cairn/protocol/xet/chunk-table'
+import { verificationHash, type XetHash } from '@cairn/protocol/xet/hash'
+import { encodeShardChunks, formatShard, type Shard } from '@cairn/protocol/xet/shard'
+import { encodeTerms } from '@cairn/protocol/xet/terms'
+import { createFileHash } from '@cairn/protocol/xet/tree-hash'
+import { encodeXorb, type EncodedXorb } from '@cairn/protocol/xet/xorb'
+import type { TestHub } from '@cairn/testkit/start-hub'
+import { generateContent } from '@cairn/testkit/xet-content'
+import { expect } from 'vitest'
+
+import { nativePrimitives } from '../src/primitives.ts'
+import { getJson, sha256 } from './client.ts'
+
+export interface XetFile {
+  content: Uint8Array
+  sha256: string
+  hash: XetHash
+  xorb: EncodedXorb
+  shard: Shard
+}
+
+const CHUNK_BYTES = 20_000
+
+/** A file of three chunks that differ by `seed`. */
+export function makeXetFile(seed: number): XetFile {
+  const content = generateContent({ recipe: 'random', seed, sizeBytes: 3 * CHUNK_BYTES })
+  const raw = [0, 1, 2].map((index) => content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES))
+  const xorb = encodeXorb(nativePrimitives, raw)
+  const table = decodeChunkTable(xorb.chunks)
+  const fileHash = createFileHash(nativePrimitives)
+  for (let index = 0; index < raw.length; index++) fileHash.add(table.hash(index), CHUNK_BYTES)
+  const hash = fileHash.finish()
+  const terms = encodeTerms([
+    { xorb: xorb.hash, chunkStart: 0, chunkEnd: raw.length, rawBytes: content.length },
+  ])
+  const chunks = raw.map((bytes, index) => ({
+    hash: Uint8Array.from(table.hash(index)),
+    rawBytes: bytes.length,
+    isDedupCandidate: index === 0,
+  }))
+  const verification = Uint8Array.from(verificationHash(nativePrimitives, table.hashes(0, raw.length)))
+  const digest = sha256(content)
+  const shard: Shard = {
+    files: [{ hash, terms, verification, sha256: digest }],
+    xorbs: [{ hash: xorb.hash, chunks: encodeShardChunks(chunks), storedBytes: xorb.bytes.length }],
+  }
+  return { content, sha256: digest, hash, xorb, shard }
+}
+
+export interface CasAccess {
+  /** A request to the CAS with this token. `path` starts after `casUrl`. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
+  accessToken: string
+  casUrl: string
+  exp: number
+}
+
+export async function casAccess(
+  hub: TestHub,
+  account: Parameters<TestHub['fetch']>[0],
+  id: string,
+  scope: 'read' | 'write',
+): Promise<CasAccess> {
+  const path = `/api/models/${id}/xet-${scope}-token/main`
+  const { accessToken, casUrl, exp } = await getJson<{ accessToken: string; casUrl: string; exp: number }>(
+    hub,
+    account,
+    path,
+  )
+  return {
+    accessToken,
+    casUrl,
+    exp,
+    fetch(target, init = {}) {
+      const headers = new Headers(init.headers)
+      headers.set('Authorization', `Bearer ${accessToken}`)
+      return fetch(casUrl + target, { ...init, headers })
+    },
+  }
+}
+
+export function postBytes(bytes: Uint8Array): RequestInit {
+  return { method: 'POST', body: Uint8Array.from(bytes) }
+}
+
+/** Uploads xorb and shard for a repository; both must be new to it. */
+export async function uploadXet(cas: CasAccess, made: XetFile): Promise<void> {
+  const xorb = await cas.fetch(`/v1/xorbs/default/${made.xorb.hash}`, postBytes(made.xorb.bytes))
+  expect({ status: xorb.status, json: await xorb.json() }).toEqual({
+    status: 200,
+    json: { was_inserted: true },
+  })
+  const shard = await cas.fetch('/v1/shards', postBytes(formatShard(made.shard)))
+  expect({ status: shard.status, json: await shard.json() }).toEqual({ status: 200, json: { result: 1 } })
+}
+
+export function xetLine(path: string, made: XetFile): { key: string; value: unknown } {
+  return { key: 'lfsFile', value: { path, algo: 'sha256', oid: made.sha256, size: made.content.length } }
+}
