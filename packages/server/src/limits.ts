@@ -293,3 +293,20 @@ export const HISTORY_POINTERS_CACHE_ENTRIES_MAX = 500_000
 
 /** `Co-authored-by` lines of one commit that are listed. */
 export const COAUTHORS_MAX = 20
+
+/** How long a deleted repository can be restored, unless the operator says otherwise. */
+export const DELETE_GRACE_HOURS = 72
+/** Ten years: longer ones are typing errors. */
+export const DELETE_GRACE_MAX_HOURS = 87_600
+/** Deleted repositories whose grace has ended are looked for this often. */
+export const PURGE_POLL_MS = 5 * 60_000
+/** Those that one look takes on. */
+export const PURGE_BATCH = 100
+/** Names that lead to a repository after renames; the oldest ends when there is one more. */
+export const OLD_NAMES_PER_REPO_MAX = 100
+/** Likes and likers on one page: huggingface_hub 0.19.4 reads the first page of likers only. */
+export const LIKES_PAGE_MAX = 1000
+/** Links of contents that a duplicate gets in one transaction. */
+export const LINKS_PER_TRANSACTION = 1000
+/** Copying the history of a repository into its duplicate. */
+export const GIT_COPY_TIMEOUT_MS = 30 * 60_000

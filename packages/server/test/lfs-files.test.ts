@@ -161,6 +161,7 @@ describe('a purge', () => {
     await repo.commit({ 'm.bin': file })
     expect(status(await purge(repo, [file.oid], true, 'bob'))).toBe(403)
     expect(status(await purge(repo, [file.oid], false, 'reader'))).toBe(403)
+    expect(status(await purge(repo, [], true, 'bob'))).toBe(403)
     expect(await (await hub.fetch(null, '/alice/not-yours/resolve/main/m.bin')).text()).toBe('mine')
   })
 })

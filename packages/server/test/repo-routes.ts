@@ -22,6 +22,10 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
   '{api}/lfs-files/duplicate': () => post({ target: { type: 'model', name: 'alice/tiny' }, files: [] }),
   '{api}/settings': () => ({ ...post({ private: true }), method: 'PUT' }),
   '{api}/commit/*': () => commitBody([file('a', 'a')]),
+  '{api}/super-squash/*': () => post({ message: 'All in one' }),
+  '{api}/lfs-files/batch': () => post({ deletions: { sha: [OBJECT.oid], rewriteHistory: true } }),
+  '{api}/lfs-files/duplicate': () =>
+    post({ target: { type: 'model', name: 'alice/tiny' }, files: [{ sha256: OBJECT.oid }] }),
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
   '{web}/info/lfs/verify': () => post(OBJECT),
 }

@@ -66,8 +66,8 @@ export async function purgeLfsFiles(
   request: { oids: readonly string[]; rewriteHistory: boolean },
 ): Promise<void> {
   const oids = new Set(request.oids)
-  if (oids.size === 0) return
   const { id } = await repoFor(ctx, principal, locator, 'write')
+  if (oids.size === 0) return
   await ctx.repoQueue.run(id, async () => {
     // Read again: the repository may have changed or gone while this waited for its turn.
     const repo = await repoFor(ctx, principal, locator, 'write')
