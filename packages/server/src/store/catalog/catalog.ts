@@ -187,6 +187,8 @@ export interface TokenRows {
   get(id: string): Promise<{ token: TokenRow; account: AccountRow } | null>
   list(accountId: string): Promise<TokenRow[]>
   touch(id: string, lastUsedAt: number): Promise<void>
+  /** The token keeps everything but its string. */
+  setHash(id: string, hash: string): Promise<void>
   delete(id: string): Promise<void>
 }
 
@@ -268,10 +270,53 @@ export interface XetRows {
   insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>
 }
 
+export interface AuditFilter {
+  repoId?: string
+  actorId?: string
+  /** Exact, or with a dot at the end everything that begins so: `token.`. */
+  action?: string
+  subject?: string
+  /** Milliseconds since the epoch, inclusive. */
+  since?: number
+  before?: Pick<AuditRow, 'at' | 'id'>
+  limit: number
+}
+
 export interface AuditRows {
   insert(row: AuditRow): Promise<void>
+  get(id: string): Promise<AuditRow | null>
   /** Newest first; `before` is the last row of the page before, so that rows of one millisecond are not lost. */
-  list(filter: { repoId?: string; before?: Pick<AuditRow, 'at' | 'id'>; limit: number }): Promise<AuditRow[]>
+  list(filter: AuditFilter): Promise<AuditRow[]>
+}
+
+/** What belongs to one account within one registry. */
+export interface OwnedRepoRows {
+  counts(registryId: string, ownerId: string): Promise<{ type: RepoType; private: boolean; count: number }[]>
+  /** By id, strictly after `after`; deleted ones are left out. */
+  page(registryId: string, ownerId: string, after: string | null, limit: number): Promise<RepoRow[]>
+  /** Bytes of the LFS and Xet files that each of the repositories has; one without any has 0. */
+  storage(repoIds: readonly string[]): Promise<Map<string, number>>
+  /** The same for all living repositories of an account. */
+  storageTotal(registryId: string, ownerId: string): Promise<number>
+}
+
+export interface DownloadCount {
+  repoId: string
+  /** Days since 1970-01-01 in UTC. */
+  day: number
+  count: number
+}
+
+export interface DownloadRows {
+  /** Adds to what is counted already. Repositories that are gone are passed over. */
+  add(counts: readonly DownloadCount[]): Promise<void>
+  /** `recent` counts from `sinceDay` on. Each of the repositories has an entry. */
+  summary(
+    repoIds: readonly string[],
+    sinceDay: number,
+  ): Promise<Map<string, { recent: number; allTime: number }>>
+  /** Days with downloads, oldest first, both ends included. */
+  history(repoId: string, sinceDay: number, untilDay: number): Promise<Omit<DownloadCount, 'repoId'>[]>
 }
 
 export interface OutboxRows {
@@ -294,6 +339,8 @@ export interface CatalogRows {
   blobs: BlobRows
   xet: XetRows
   audit: AuditRows
+  owned: OwnedRepoRows
+  downloads: DownloadRows
   outbox: OutboxRows
 }
 

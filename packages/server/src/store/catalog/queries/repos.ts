@@ -6,7 +6,7 @@ import type { Schema } from '../schema.ts'
 import { flag, nameKey } from '../sql-dialect.ts'
 import { prepared } from './prepared.ts'
 
-const COLUMNS = [
+export const REPO_COLUMNS = [
   'id',
   'registry_id',
   'owner_id',
@@ -26,9 +26,9 @@ const COLUMNS = [
 ] as const
 
 export function repoRows(db: Kysely<Schema>): RepoRows {
-  const living = db.selectFrom('repos').select(COLUMNS).where('deleted_at', 'is', null)
+  const living = db.selectFrom('repos').select(REPO_COLUMNS).where('deleted_at', 'is', null)
   const byId = prepared(db, (slot: { id: string }) =>
-    db.selectFrom('repos').select(COLUMNS).where('id', '=', slot.id),
+    db.selectFrom('repos').select(REPO_COLUMNS).where('id', '=', slot.id),
   )
   const byName = prepared(
     db,
@@ -124,7 +124,7 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
   }
 }
 
-function toRepo(row: Omit<Selectable<Schema['repos']>, 'namespace_key' | 'name_key'>): RepoRow {
+export function toRepo(row: Omit<Selectable<Schema['repos']>, 'namespace_key' | 'name_key'>): RepoRow {
   return {
     id: row.id,
     registryId: row.registry_id,
