@@ -39,9 +39,18 @@ export function clientEnv({ endpoint, home, env }: ClientSettings): NodeJS.Proce
     NO_PROXY: '127.0.0.1',
     E2E_TOKEN_BOB: tokens.bob,
     E2E_TOKEN_READER: tokens.aliceReader,
+    ...parityEnv(),
     ...env,
   })
 }
+
+/** Set by `npm run parity`: where a program notes what it called, and on which engine. */
+function parityEnv(): Record<string, string> {
+  const names = ['CAIRN_PARITY_DIR', 'CAIRN_TEST_DATABASE']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+}
+
+const endMaxMs = 10_000
 
 export function startPython(
   python: string,
@@ -75,8 +84,11 @@ export function startPython(
     },
     complaints: () => stderr,
     async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+      // At the end of its input a program goes on to its own end, unless it waits for something else.
+      child.stdin.end()
+      const escalation = setTimeout(() => child.kill('SIGKILL'), endMaxMs)
       await exit
+      clearTimeout(escalation)
     },
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * The methods of `HfApi` that belong to repositories, their files, histories and owners, with what they call and which
+ * of the two tested clients has them. Discussions, collections, Spaces at run time, jobs, buckets, papers and webhooks
+ * are other features.
+ */
+export type ParityClient = '0.19.4' | 'newest'
+
+export interface ParityMethod {
+  calls: string
+  in: readonly ParityClient[]
+}
+
+export const PARITY_METHODS: Readonly<Record<string, ParityMethod>> = {
+  whoami: { calls: 'GET /api/whoami-v2', in: ['0.19.4', 'newest'] },
+  get_model_tags: { calls: 'GET /api/models-tags-by-type', in: ['0.19.4', 'newest'] },
+  get_dataset_tags: { calls: 'GET /api/datasets-tags-by-type', in: ['0.19.4', 'newest'] },
+  list_models: { calls: 'GET /api/models', in: ['0.19.4', 'newest'] },
+  list_datasets: { calls: 'GET /api/datasets', in: ['0.19.4', 'newest'] },
+  list_spaces: { calls: 'GET /api/spaces', in: ['0.19.4', 'newest'] },
+  unlike: { calls: 'DELETE /api/{T}/{id}/like', in: ['0.19.4', 'newest'] },
+  list_liked_repos: { calls: 'GET /api/users/{u}/likes', in: ['0.19.4', 'newest'] },
+  list_user_repos: {
+    calls: 'GET /api/settings/repositories or /api/organizations/{o}/settings/repositories',
+    in: ['newest'],
+  },
+  list_repo_likers: { calls: 'GET /api/{T}/{id}/likers', in: ['0.19.4', 'newest'] },
+  model_info: { calls: 'GET /api/models/{id}[/revision/{rev}]', in: ['0.19.4', 'newest'] },
+  dataset_info: { calls: 'GET /api/datasets/{id}[/revision/{rev}]', in: ['0.19.4', 'newest'] },
+  space_info: { calls: 'GET /api/spaces/{id}[/revision/{rev}]', in: ['0.19.4', 'newest'] },
+  repo_info: { calls: 'dispatches to *_info', in: ['0.19.4', 'newest'] },
+  resolve_revision: { calls: 'repo_info (download-flagged)', in: ['newest'] },
+  repo_exists: { calls: 'repo_info', in: ['0.19.4', 'newest'] },
+  revision_exists: { calls: 'repo_info', in: ['newest'] },
+  file_exists: { calls: 'HEAD resolve', in: ['0.19.4', 'newest'] },
+  list_repo_files: { calls: 'tree recursive (old: list_files_info)', in: ['0.19.4', 'newest'] },
+  list_repo_tree: { calls: 'GET /api/{T}/{id}/tree/{rev}[/{path}]', in: ['newest'] },
+  verify_repo_checksums: { calls: 'tree recursive', in: ['newest'] },
+  list_repo_refs: { calls: 'GET /api/{T}/{id}/refs', in: ['0.19.4', 'newest'] },
+  list_repo_commits: { calls: 'GET /api/{T}/{id}/commits/{rev}', in: ['0.19.4', 'newest'] },
+  get_paths_info: { calls: 'POST /api/{T}/{id}/paths-info/{rev}', in: ['newest'] },
+  super_squash_history: { calls: 'POST /api/{T}/{id}/super-squash/{b}', in: ['0.19.4', 'newest'] },
+  list_lfs_files: { calls: 'GET /api/{T}/{id}/lfs-files', in: ['newest'] },
+  permanently_delete_lfs_files: { calls: 'POST /api/{T}/{id}/lfs-files/batch', in: ['newest'] },
+  create_repo: { calls: 'POST /api/repos/create (+GET /api/spaces/templates)', in: ['0.19.4', 'newest'] },
+  delete_repo: { calls: 'DELETE /api/repos/delete', in: ['0.19.4', 'newest'] },
+  update_repo_settings: { calls: 'PUT /api/{T}/{id}/settings', in: ['newest'] },
+  move_repo: { calls: 'POST /api/repos/move', in: ['0.19.4', 'newest'] },
+  create_commit: { calls: 'validate-yaml, preupload, LFS/Xet, POST commit', in: ['0.19.4', 'newest'] },
+  preupload_lfs_files: { calls: 'preupload, LFS/Xet', in: ['0.19.4', 'newest'] },
+  upload_file: { calls: 'create_commit', in: ['0.19.4', 'newest'] },
+  upload_folder: { calls: 'create_commit / pipelined commits', in: ['0.19.4', 'newest'] },
+  delete_file: { calls: 'create_commit', in: ['0.19.4', 'newest'] },
+  delete_files: { calls: 'tree + create_commit', in: ['newest'] },
+  delete_folder: { calls: 'create_commit', in: ['0.19.4', 'newest'] },
+  get_hf_file_metadata: { calls: 'HEAD resolve', in: ['newest'] },
+  hf_hub_download: { calls: 'HEAD + GET resolve', in: ['0.19.4', 'newest'] },
+  snapshot_download: { calls: 'info, tree, HEAD/GET resolve', in: ['0.19.4', 'newest'] },
+  get_safetensors_metadata: { calls: 'HEAD + ranged GET resolve', in: ['newest'] },
+  parse_safetensors_file_metadata: { calls: 'ranged GET resolve', in: ['newest'] },
+  create_branch: { calls: 'POST /api/{T}/{id}/branch/{b}', in: ['0.19.4', 'newest'] },
+  delete_branch: { calls: 'DELETE /api/{T}/{id}/branch/{b}', in: ['0.19.4', 'newest'] },
+  create_tag: { calls: 'POST /api/{T}/{id}/tag/{rev}', in: ['0.19.4', 'newest'] },
+  delete_tag: { calls: 'DELETE /api/{T}/{id}/tag/{tag}', in: ['0.19.4', 'newest'] },
+  get_full_repo_name: { calls: 'GET /api/whoami-v2', in: ['0.19.4', 'newest'] },
+  duplicate_repo: { calls: 'POST /api/{T}/{id}/duplicate', in: ['newest'] },
+  get_user_overview: { calls: 'GET /api/users/{u}/overview', in: ['newest'] },
+  get_organization_overview: { calls: 'GET /api/organizations/{o}/overview', in: ['newest'] },
+  list_organization_followers: { calls: 'GET /api/organizations/{o}/followers', in: ['newest'] },
+  list_organization_members: { calls: 'GET /api/organizations/{o}/members', in: ['newest'] },
+  list_user_followers: { calls: 'GET /api/users/{u}/followers', in: ['newest'] },
+  list_user_following: { calls: 'GET /api/users/{u}/following', in: ['newest'] },
+  auth_check: { calls: 'GET /api/{T}/{id}/auth-check[/write]', in: ['newest'] },
+  copy_files: { calls: 'paths-info, tree, commit or bucket batch', in: ['newest'] },
+  upload_large_folder: { calls: 'preupload, LFS/Xet, many commits', in: [] },
+  get_token_permission: { calls: 'GET /api/whoami-v2', in: ['0.19.4'] },
+  update_repo_visibility: { calls: 'PUT /api/{T}/{id}/settings', in: ['0.19.4'] },
+  list_metrics: { calls: 'GET /api/metrics', in: ['0.19.4'] },
+  like: { calls: 'POST /api/{T}/{id}/like', in: ['0.19.4'] },
+  list_files_info: { calls: 'POST paths-info + GET tree', in: ['0.19.4'] },
+  duplicate_space: { calls: 'POST /api/spaces/{id}/duplicate', in: ['0.19.4'] },
+}
