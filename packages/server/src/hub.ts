@@ -14,6 +14,7 @@ import { admin, type AdminDeps } from './ops/admin.ts'
 import { Caches } from './ops/caches.ts'
 import type { AccountDeps } from './ops/change.ts'
 import type { Log, OpsContext } from './ops/context.ts'
+import { DownloadCounter } from './ops/downloads.ts'
 import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
 import { Signer } from './ops/signer.ts'
@@ -51,6 +52,7 @@ export async function createHub(
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
   const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
   const xorbs = opening.use(new XorbPool())
+  const downloads = opening.use(new DownloadCounter({ catalog, clock, log }))
   const ops: OpsContext = {
     catalog,
     blobs,
@@ -60,6 +62,7 @@ export async function createHub(
     signer: new Signer(dataDir.secrets.signing),
     caches: new Caches(),
     repoQueue: new KeyedQueue(),
+    downloads,
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     clock,

@@ -116,6 +116,8 @@ export const TOKEN_LENGTH_MIN = 4
 export const TOKEN_LENGTH_MAX = 2048
 /** Also what deleting an account touches in one transaction. */
 export const TOKENS_PER_ACCOUNT_MAX = 500
+/** Accounts and repositories that one fine-grained token names. */
+export const GRANT_SCOPES_MAX = 100
 export const TOKEN_NAME_LENGTH_MAX = 128
 /** A hundred years: later dates are typing errors. */
 export const TOKEN_LIFETIME_MAX_DAYS = 36_500
@@ -227,3 +229,24 @@ export const XORB_BATCHES_IN_FLIGHT_MAX = 2
  * much; counted in chunks, because well compressed bytes say nothing about the work that they make.
  */
 export const XORB_INLINE_CHUNKS_MAX = 4
+
+/** One client's requests for one repository count once within this. */
+export const DOWNLOAD_WINDOW_MS = 300_000
+
+/** Pairs of repository and client that are remembered: some 30 MB. Beyond it the longest unseen may count again early. */
+export const DOWNLOAD_CLIENTS_MAX = 200_000
+
+/** How long counted downloads wait for the next batch. */
+export const DOWNLOAD_FLUSH_MS = 5_000
+
+/** Repositories and days of one batch; a transaction holds at most 2,000 rows. */
+export const DOWNLOAD_PENDING_MAX = 2_000
+
+/** `downloads` counts so many days, today included. */
+export const DOWNLOAD_RECENT_DAYS = 30
+
+/** Days of one answer about the history. */
+export const DOWNLOAD_HISTORY_MAX_DAYS = 366
+
+/** Members or repositories of one page. */
+export const ACCOUNT_PAGE_MAX = 100

@@ -2,7 +2,10 @@
 import type { Route } from '../route.ts'
 import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
+import { avatarRoutes } from './api/avatars.ts'
+import { organizationRoutes } from './api/organizations.ts'
 import { commitRoutes } from './api/repo/commit.ts'
+import { downloadRoutes } from './api/repo/downloads.ts'
 import { infoRoutes } from './api/repo/info.ts'
 import { pathsInfoRoutes } from './api/repo/paths-info.ts'
 import { preuploadRoutes } from './api/repo/preupload.ts'
@@ -11,6 +14,9 @@ import { treeRoutes } from './api/repo/tree.ts'
 import { xetTokenRoutes } from './api/repo/xet-token.ts'
 import { createRoutes } from './api/repos/create.ts'
 import { deleteRoutes } from './api/repos/delete.ts'
+import { repositorySettingsRoutes } from './api/settings/repositories.ts'
+import { tokenSettingsRoutes } from './api/settings/tokens.ts'
+import { userRoutes } from './api/users.ts'
 import { validateYamlRoutes } from './api/validate-yaml.ts'
 import { whoamiRoutes } from './api/whoami-v2.ts'
 import { reconstructionRoutes } from './cas/reconstructions.ts'
@@ -40,6 +46,12 @@ export const routes: readonly Route[] = [
   ...shardRoutes,
   ...reconstructionRoutes,
   ...oauthRoutes,
+  ...userRoutes,
+  ...organizationRoutes,
+  ...avatarRoutes,
+  ...repositorySettingsRoutes,
+  ...tokenSettingsRoutes,
+  ...downloadRoutes,
   ...adminRoutes,
   ...absentRoutes,
 ]

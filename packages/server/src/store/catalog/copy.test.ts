@@ -49,6 +49,7 @@ async function fill(catalog: Catalog): Promise<void> {
       chunks: Array.from({ length: 700 }, (_, index) => ({ hash: `c${index}`, xorbHash: 'x1' })),
     })
     await rows.xet.insertEpoch({ id: 'e1', key: new Uint8Array(32), endsAt: 9 })
+    await rows.downloads.add([{ repoId: 'tiny', day: 20_000, count: 3 }])
     await rows.audit.insert({
       id: 'a1',
       at: 1,

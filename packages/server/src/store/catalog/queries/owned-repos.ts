@@ -26,7 +26,7 @@ export function ownedRepoRows(db: Kysely<Schema>): OwnedRepoRows {
   // A sum of bigints is a numeric on PostgreSQL.
   const bytes = sql<number>`cast(coalesce(sum(file.size_bytes), 0) as bigint)`.as('bytes')
   const perRepo = [lfsFiles, xetFiles].map((files) =>
-    preparedList(db, (repoIds, _: object) =>
+    preparedList<object, { repo_id: string; bytes: number }>(db, (repoIds) =>
       (files as Files)
         .select(['link.repo_id', bytes])
         .where('link.repo_id', 'in', repoIds)
