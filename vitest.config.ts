@@ -42,6 +42,28 @@ export default defineConfig({
           globalSetup: ['./e2e/clients.ts'],
         },
       },
+      ...(postgres === null
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'e2e-postgres',
+                include: ['e2e/**/*.e2e.ts'],
+                // What these look at does not depend on the rows' place.
+                exclude: [
+                  'e2e/start.e2e.ts',
+                  'e2e/git.e2e.ts',
+                  'e2e/generations.e2e.ts',
+                  'e2e/multipart.e2e.ts',
+                ],
+                testTimeout: 240_000,
+                hookTimeout: 600_000,
+                globalSetup: ['./e2e/clients.ts'],
+                env: { CAIRN_TEST_DATABASE: 'postgres' },
+              },
+            },
+          ]),
     ],
   },
 })

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
+import { chosenDatabase } from '@cairn/testkit/test-postgres'
 import { afterEach } from 'vitest'
 
 export const cairnBin = join(
@@ -75,6 +76,7 @@ export async function startHub(options: HubOptions = {}): Promise<HubProcess> {
   const dataDir = options.dataDir ?? join(folder, 'data')
   const bootstrapFile = join(folder, 'bootstrap.json')
   await writeFile(bootstrapFile, JSON.stringify(bootstrap))
+  const database = await chosenDatabase(dataDir)
   let log = ''
   let hub: { process: ChildProcess; url: string }
 
@@ -82,7 +84,7 @@ export async function startHub(options: HubOptions = {}): Promise<HubProcess> {
     const args = [cairnBin, 'serve', '--port', port, '--data', dataDir, '--bootstrap', bootstrapFile]
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: cleanEnv(options.env),
+      env: cleanEnv({ ...(database === null ? {} : { CAIRN_DATABASE: database }), ...options.env }),
     })
     child.stdout.on('data', (text: Buffer) => (log += text.toString()))
     child.stderr.on('data', (text: Buffer) => (log += text.toString()))

@@ -20,16 +20,17 @@ interface Note {
   methods: string[]
 }
 
+const [, newest = ''] =
+  /^huggingface[_-]hub==(.*)$/m.exec(readFileSync(join(root, 'e2e', 'requirements-newest.txt'), 'utf8')) ?? []
 const notes: Note[] = existsSync(notesPath)
   ? readdirSync(notesPath).map((file) => JSON.parse(readFileSync(join(notesPath, file), 'utf8')) as Note)
   : []
 
 function cell(method: string, client: ParityClient, engine: Note['engine']): string {
   if (!PARITY_METHODS[method]?.in.includes(client)) return '–'
-  const isOld = client === '0.19.4'
+  const version = client === 'newest' ? newest : client
   const found = notes.some(
-    (note) =>
-      (note.version === '0.19.4') === isOld && note.engine === engine && note.methods.includes(method),
+    (note) => note.version === version && note.engine === engine && note.methods.includes(method),
   )
   return found ? 'yes' : '**no**'
 }
@@ -44,7 +45,6 @@ const rows = Object.entries(PARITY_METHODS).map(([method, { calls }]) => {
   return `| \`${method}\` | ${calls.replaceAll('|', '\\|')} | ${cells.join(' | ')} | ${[...programs].toSorted().join(', ')} |`
 })
 const missing = rows.filter((row) => row.includes('**no**')).length
-const newest = notes.find(({ version }) => version !== '0.19.4')?.version ?? 'newest'
 
 writeFileSync(
   join(root, 'docs', 'parity-server.md'),

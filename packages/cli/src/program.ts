@@ -55,6 +55,10 @@ function buildProgram(io: CliIo): Command {
       '--bootstrap <file>',
       'JSON of users, organizations and tokens that shall exist (CAIRN_BOOTSTRAP)',
     )
+    .option(
+      '--delete-grace <hours>',
+      'how long deleted repositories can be restored (CAIRN_DELETE_GRACE_HOURS; 72)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or silent (CAIRN_LOG_LEVEL; warn)')
     .addHelpText(
       'after',

@@ -28,6 +28,7 @@ test('without any choice the hub serves this machine only, from the current dire
     adminToken: null,
     trustedProxies: [],
     dedupDomain: 'owner',
+    deleteGraceHours: 72,
     rateLimits: true,
     logLevel: 'warn',
   })
@@ -44,6 +45,7 @@ test('variables choose, flags win, empty variables are absent', () => {
     CAIRN_ADMIN_TOKEN: 'hf_chosen',
     CAIRN_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     CAIRN_DEDUP_DOMAIN: 'instance',
+    CAIRN_DELETE_GRACE_HOURS: '0.5',
     CAIRN_RATE_LIMITS: 'off',
     CAIRN_LOG_LEVEL: '',
   }
@@ -57,6 +59,7 @@ test('variables choose, flags win, empty variables are absent', () => {
     adminToken: 'hf_chosen',
     trustedProxies: ['10.0.0.0/8', '::1/128'],
     dedupDomain: 'instance',
+    deleteGraceHours: 0.5,
     rateLimits: false,
     logLevel: 'warn',
   })

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 
 import { printable } from '@cairn/protocol/repo-id'
 
+import { DELETE_GRACE_HOURS, DELETE_GRACE_MAX_HOURS } from './limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
 import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
 
@@ -24,6 +25,8 @@ export interface Config {
   /** CIDR ranges whose `X-Forwarded-*` headers are believed. */
   trustedProxies: string[]
   dedupDomain: 'owner' | 'instance'
+  /** How long a deleted repository can be restored. */
+  deleteGraceHours: number
   /** Off where every client is one's own, e.g. in test rigs. */
   rateLimits: boolean
   logLevel: LogLevel
@@ -39,6 +42,7 @@ export interface ConfigFlags {
   port?: string | undefined
   publicUrl?: string | undefined
   bootstrap?: string | undefined
+  deleteGrace?: string | undefined
   logLevel?: string | undefined
 }
 
@@ -95,6 +99,13 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
     adminToken: setting<string | null>(undefined, null, 'CAIRN_ADMIN_TOKEN', null, parseToken),
     trustedProxies: setting<string[]>(undefined, null, 'CAIRN_TRUSTED_PROXIES', [], parseProxies),
     dedupDomain: setting(undefined, null, 'CAIRN_DEDUP_DOMAIN', 'owner', oneOf(['owner', 'instance'])),
+    deleteGraceHours: setting(
+      flags.deleteGrace,
+      '--delete-grace',
+      'CAIRN_DELETE_GRACE_HOURS',
+      DELETE_GRACE_HOURS,
+      parseGrace,
+    ),
     rateLimits: setting(
       undefined,
       null,
@@ -123,6 +134,15 @@ function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new Error(`'${printable(text)}' is not a port: give a number from 0 to 65535 (0 picks a free one)`)
   return port
+}
+
+function parseGrace(text: string): number {
+  const hours = Number(text)
+  if (!/^\d{1,6}(?:\.\d{1,6})?$/.test(text) || hours > DELETE_GRACE_MAX_HOURS)
+    throw new Error(
+      `'${printable(text)}' is not a grace: give hours from 0 (none) to ${DELETE_GRACE_MAX_HOURS}`,
+    )
+  return hours
 }
 
 function parseHost(text: string): string {

@@ -7,7 +7,8 @@
  *     server.json     {pid, url}: the running hub, for messages and for `cairn admin`
  *     secrets.json    signing secret, made at the first start
  *     admin-token     the first administrator's token
- *     catalog.db      rows
+ *     catalog.db      rows, unless PostgreSQL holds them
+ *     engine          which of the two it is
  *     repos/ blobs/   bare repositories, large contents
  */
 import { constants } from 'node:fs'
@@ -40,6 +41,8 @@ export class DataDirError extends Error {
   }
 }
 
+export type CatalogEngine = 'sqlite' | 'postgres'
+
 export interface DataDir extends AsyncDisposable {
   readonly path: string
   readonly secrets: { readonly signing: Uint8Array }
@@ -47,6 +50,9 @@ export interface DataDir extends AsyncDisposable {
   readonly reposPath: string
   readonly blobsPath: string
   readonly adminTokenPath: string
+  /** Where the rows of this directory are; null before the first start. Serving others with these files loses sight of them. */
+  readEngine(): Promise<CatalogEngine | null>
+  writeEngine(engine: CatalogEngine): Promise<void>
   /** Tells others on this machine where the hub listens, until disposal. */
   announce(url: string): Promise<void>
   /** The string in `admin-token`, or null. */
@@ -82,6 +88,8 @@ export async function openDataDir(
       blobsPath,
       adminTokenPath,
       announce,
+      readEngine: async () => parseEngine(await readSmallFile(join(path, 'engine'))),
+      writeEngine: (engine) => writeFileDurable(join(path, 'engine'), Buffer.from(`${engine}\n`), 0o600),
       readAdminToken: () => readAdminToken(path),
       writeAdminToken: (token) => writeFileDurable(adminTokenPath, Buffer.from(`${token}\n`), 0o600),
       async [Symbol.asyncDispose]() {
@@ -114,6 +122,11 @@ export async function assertUsable(path: string): Promise<void> {
 /** The administrator's token of a hub on this machine, for `cairn admin`. */
 export async function readAdminToken(path: string): Promise<string | null> {
   return (await readSmallFile(join(path, 'admin-token')))?.trim() || null
+}
+
+function parseEngine(text: string | null): CatalogEngine | null {
+  const word = text?.trim()
+  return word === 'sqlite' || word === 'postgres' ? word : null
 }
 
 async function assertParentWritable(path: string): Promise<void> {

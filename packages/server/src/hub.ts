@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { isIPv6, type AddressInfo } from 'node:net'
 
 import type { Config } from './config.ts'
-import type { DataDir } from './data-dir.ts'
+import { DataDirError, type DataDir } from './data-dir.ts'
 import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
 import { startJobs } from './jobs/outbox.ts'
+import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
@@ -37,6 +38,7 @@ export interface Hub {
 /** What tests and unusual installations set apart. */
 export interface HubOptions {
   clock?: () => number
+  random?: (sizeBytes: number) => Uint8Array
   lfs?: Partial<OpsContext['lfs']>
 }
 
@@ -47,6 +49,7 @@ export async function createHub(
   options: HubOptions = {},
 ): Promise<Hub> {
   const clock = options.clock ?? Date.now
+  const random = options.random ?? randomBytes
   await using opening = new AsyncDisposableStack()
   const catalog = opening.use(await openCatalog(config, dataDir, clock))
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
@@ -65,17 +68,19 @@ export async function createHub(
     downloads,
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
+    deleteGraceMs: config.deleteGraceHours * 3600_000,
     clock,
-    random: randomBytes,
+    random,
     log,
   }
   await repairDirty(ops)
-  const deps: AdminDeps = { catalog, clock, random: randomBytes, repos: adminRepos(ops) }
+  const deps: AdminDeps = { catalog, clock, random, repos: adminRepos(ops) }
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),
   })
   const jobs = opening.use(startJobs(ops))
+  const purge = opening.use(startPurge(ops))
   const backends = opening.move()
 
   return {
@@ -97,14 +102,28 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await jobs.stop()
+      await Promise.all([jobs.stop(), purge.stop()])
       await backends.disposeAsync()
     },
   }
 }
 
-/** Only the chosen engine is loaded. */
+/** Only the chosen engine is loaded. Repositories and blobs without their rows would be a hub that lost everything. */
 async function openCatalog(config: Config, dataDir: DataDir, clock: () => number): Promise<Catalog> {
+  const wanted = config.databaseUrl === null ? 'sqlite' : 'postgres'
+  const engine = await dataDir.readEngine()
+  if (engine !== null && engine !== wanted)
+    throw new DataDirError(
+      engine === 'postgres'
+        ? `The catalog of ${dataDir.path} is in PostgreSQL: give its address with --database`
+        : `The catalog of ${dataDir.path} is the file in it: leave --database out, or move it with 'cairn admin migrate-database --to …'`,
+    )
+  const catalog = await openEngine(config, dataDir, clock)
+  if (engine === null) await dataDir.writeEngine(wanted)
+  return catalog
+}
+
+async function openEngine(config: Config, dataDir: DataDir, clock: () => number): Promise<Catalog> {
   if (config.databaseUrl === null) {
     const { openSqliteCatalog } = await import('./store/catalog/sqlite.ts')
     return openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock })

@@ -55,6 +55,8 @@ export const TAG_DEPTH_MAX = 8
 export const LFS_BASIC_MAX_BYTES = 512 * MIB
 export const LFS_PART_BYTES = 128 * MIB
 export const LFS_PARTS_MAX = 10_000
+/** The smallest limit that a repository may set for itself. */
+export const LFS_MULTIPART_ABOVE_MIN_BYTES = 1
 /** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
 export const LFS_URL_TTL_S = 24 * 3600
 /** Completion bodies name every part. */
@@ -250,3 +252,19 @@ export const DOWNLOAD_HISTORY_MAX_DAYS = 366
 
 /** Members or repositories of one page. */
 export const ACCOUNT_PAGE_MAX = 100
+/** How long a deleted repository can be restored, unless the operator says otherwise. */
+export const DELETE_GRACE_HOURS = 72
+/** Ten years: longer ones are typing errors. */
+export const DELETE_GRACE_MAX_HOURS = 87_600
+/** Deleted repositories whose grace has ended are looked for this often. */
+export const PURGE_POLL_MS = 5 * 60_000
+/** Those that one look takes on. */
+export const PURGE_BATCH = 100
+/** Names that lead to a repository after renames; the oldest ends when there is one more. */
+export const OLD_NAMES_PER_REPO_MAX = 100
+/** Likes and likers on one page: huggingface_hub 0.19.4 reads the first page of likers only. */
+export const LIKES_PAGE_MAX = 1000
+/** Links of contents that a duplicate gets in one transaction. */
+export const LINKS_PER_TRANSACTION = 1000
+/** Copying the history of a repository into its duplicate. */
+export const GIT_COPY_TIMEOUT_MS = 30 * 60_000

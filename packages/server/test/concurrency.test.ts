@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => hub[Symbol.asyncDispose]())
 
-const MANY = Array.from({ length: 20 }, (_, index) => index)
+const MANY = Array.from({ length: 50 }, (_, index) => index)
 
 async function history(id: string): Promise<{ id: string; title: string }[]> {
   return getJson(hub, null, `/api/models/${id}/commits/main`)

@@ -4,7 +4,7 @@ import { startHub, type TestHub } from '@cairn/testkit/start-hub'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { commit, createRepo, file, getJson, headOf, lfsFile, sha256, uploadLfs } from './client.ts'
-import { post, refuses } from './refusal.ts'
+import { refuses } from './refusal.ts'
 
 const CARD = `---
 license: mit
@@ -140,10 +140,5 @@ describe('refusals', () => {
       refusal: 'TooLarge',
     },
     'a security status that is not known': { path: `${INFO}?securityStatus=1`, refusal: 'NotImplemented' },
-    'settings, which are not there yet': {
-      path: `${INFO}/settings`,
-      init: post({ private: true }, 'PUT'),
-      refusal: 'NotImplemented',
-    },
   })
 })

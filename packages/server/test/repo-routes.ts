@@ -15,6 +15,9 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
   '{api}/branch/*': () => post({}),
   '{api}/tag/*': () => post({ tag: 'v1' }),
   '{api}/preupload/*': () => post({ files: [{ path: 'a', size: 1, sample: 'YQ==' }] }),
+  '{api}/duplicate': () => post({ repository: 'alice/copy' }),
+  '{api}/like': () => ({ method: 'POST' }),
+  '{api}/settings': () => ({ ...post({ private: true }), method: 'PUT' }),
   '{api}/commit/*': () => commitBody([file('a', 'a')]),
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
   '{web}/info/lfs/verify': () => post(OBJECT),
@@ -38,11 +41,12 @@ export function repoRequests(type: RepoType): RepoRequest[] {
     const rest = path.slice('{api}'.length).replace('*', RESTS[path] ?? 'main')
     const base = isApi ? `/api/${type}s/` : type === 'model' ? '/' : `/${type}s/`
     const body = BODIES[path]
-    if (method === 'POST' && body === undefined) throw new Error(`No request is known for ${path}`)
+    const hasBody = method === 'POST' || method === 'PUT'
+    if (hasBody && body === undefined) throw new Error(`No request is known for ${path}`)
     return {
       name: `${method} ${type}: ${path}`,
       path: (id) => `${base}${id}${rest}`,
-      init: () => (method === 'POST' && body !== undefined ? body() : { method }),
+      init: () => (hasBody && body !== undefined ? body() : { method }),
     }
   })
 }

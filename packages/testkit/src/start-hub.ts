@@ -10,7 +10,7 @@ import { createHub, type Hub, type HubOptions } from '@cairn/server/hub'
 import { openLog } from '@cairn/server/log'
 import { applyBootstrap, parseBootstrap } from '@cairn/server/ops/bootstrap'
 
-import { testPostgres, withSchema } from './test-postgres.ts'
+import { chosenDatabase } from './test-postgres.ts'
 
 export interface TestHub extends AsyncDisposable {
   hub: Hub
@@ -65,13 +65,13 @@ export async function startHub({
   ...options
 }: StartHubOptions = {}): Promise<TestHub> {
   const path = given ?? (await mkdtemp(join(tmpdir(), 'cairn-test-')))
-  const databaseUrl = database === undefined ? await defaultDatabase(path) : database
+  const databaseUrl = database === undefined ? await chosenDatabase(path) : database
   const config = readConfig({
     flags: { port: '0', database: databaseUrl ?? undefined, ...flags, data: path },
     env: { CAIRN_LOG_LEVEL: process.env['CAIRN_LOG_LEVEL'] ?? 'fatal' },
     cwd: path,
   })
-  const dataDir = await openDataDir(path, { random: randomBytes })
+  const dataDir = await openDataDir(path, { random: options.random ?? randomBytes })
   const hub = await createHub(config, dataDir, openLog(config.logLevel), options)
   await applyBootstrap(hub.deps, parseBootstrap(JSON.stringify(BOOTSTRAP)))
   const root = await hub.ops.catalog.rows.accounts.getByName('root')
@@ -93,11 +93,4 @@ export async function startHub({
       if (given === undefined) await rm(path, { recursive: true, force: true })
     },
   }
-}
-
-async function defaultDatabase(dataDir: string): Promise<string | null> {
-  if (process.env['CAIRN_TEST_DATABASE'] !== 'postgres') return null
-  const url = await testPostgres()
-  if (url === null) throw new Error('PostgreSQL is not installed')
-  return withSchema(url, dataDir)
 }

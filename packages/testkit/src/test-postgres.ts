@@ -54,3 +54,11 @@ export function withSchema(url: string, name: string = randomBytes(16).toString(
   const schema = `t_${createHash('sha256').update(name).digest('hex').slice(0, 20)}`
   return `${url}&schema=${schema}`
 }
+
+/** The database that `CAIRN_TEST_DATABASE` asks for, one schema a data directory; null for the embedded one. */
+export async function chosenDatabase(dataDir: string): Promise<string | null> {
+  if (process.env['CAIRN_TEST_DATABASE'] !== 'postgres') return null
+  const url = await testPostgres()
+  if (url === null) throw new Error('PostgreSQL is not installed')
+  return withSchema(url, dataDir)
+}

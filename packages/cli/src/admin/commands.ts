@@ -10,7 +10,7 @@ const TOKEN_FILE_MAX_BYTES = 16 * 1024
 
 interface AdminRequest {
   resource: string
-  verb: 'create' | 'list' | 'delete'
+  verb: 'create' | 'list' | 'delete' | 'restore'
   args: Record<string, unknown>
 }
 
@@ -152,13 +152,25 @@ Examples:
     .option('--registry <org/slug>', 'in another registry than the default one')
     .option('--private', 'for members only')
   leaf(repo, 'list', 'list repositories of one registry', (_, o) =>
-    request('repo', 'list', { registry: o['registry'] }),
-  ).option('--registry <org/slug>', 'of another registry than the default one')
-  leaf(repo, 'delete <id>', 'delete a repository with all its files', ([id], o) =>
-    request('repo', 'delete', repoArgs(id, o)),
+    request('repo', 'list', { registry: o['registry'], deleted: o['deleted'] }),
+  )
+    .option('--registry <org/slug>', 'of another registry than the default one')
+    .option('--deleted', 'those that were deleted and can be restored')
+  leaf(repo, 'delete <id>', 'delete a repository; its files go when the grace has ended', ([id], o) =>
+    request('repo', 'delete', { ...repoArgs(id, o), now: o['now'] }),
   )
     .option('--type <type>', 'model, dataset or space', 'model')
     .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--now', 'remove its files at once: it cannot be restored')
+  leaf(repo, 'restore <id>', 'bring a deleted repository back, with all its files', ([id], o) =>
+    request('repo', 'restore', {
+      ...repoArgs(id, o),
+      as: typeof o['as'] === 'string' ? repoName(o['as']) : undefined,
+    }),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--as <id>', 'under another NAMESPACE/NAME, when its own is taken')
 
   const registry = group('registry', 'registries, each served at /ORG/SLUG/huggingface')
   leaf(registry, 'create <org/slug>', 'make a registry of an organization', ([name]) =>
@@ -200,10 +212,14 @@ function request(resource: string, verb: AdminRequest['verb'], args: AdminReques
 }
 
 function repoArgs(id: string | undefined, options: Options): AdminRequest['args'] {
+  return { type: options['type'], registry: options['registry'], ...repoName(id) }
+}
+
+function repoName(id: string | undefined): { namespace: string; name: string } {
   const [namespace, name, ...rest] = (id ?? '').split('/')
   if (!namespace || !name || rest.length > 0)
     throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
-  return { type: options['type'], registry: options['registry'], namespace, name }
+  return { namespace, name }
 }
 
 function parseGrants(text: string): unknown {

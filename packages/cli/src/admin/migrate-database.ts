@@ -39,6 +39,8 @@ export async function migrateDatabase(
         else if (rows % PROGRESS_ROWS === 0) stderr.write(`${step} ${table}: ${rows} rows so far\n`)
       },
     })
+    const isOwn = target.location.kind === 'postgres' || resolve(target.location.path) === resolve(ownFile)
+    if (isOwn) await dataDir.writeEngine(target.location.kind)
     const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
     stdout.write(
       `Copied ${rows} rows of ${counts.size} tables from ${source.name} to ${target.name}; ` +

@@ -40,6 +40,8 @@ export interface GitStore extends AsyncDisposable {
   expand(repoId: string, prefix: string): Promise<string | null>
   /** Writes objects so that they survive power loss before the promise resolves. Objects already there are fine. */
   write(repoId: string, objects: readonly NewObject[]): Promise<void>
+  /** Brings these commits and tags of one repository, with everything that they lead to, durably into another. */
+  copyHistory(fromRepoId: string, toRepoId: string, oids: readonly string[]): Promise<void>
   /**
    * Sets or deletes (null) refs of the projection in one `update-ref --stdin` transaction. `head` also points HEAD
    * at that full ref name. Never rejects because of an old value: the catalog already decided.

@@ -11,12 +11,14 @@ import type { Primitives } from '@cairn/protocol/primitives'
 import {
   EXPAND_CANDIDATES_MAX,
   FSCK_LINES_MAX,
+  GIT_COPY_TIMEOUT_MS,
   GIT_FSCK_TIMEOUT_MS,
   GIT_OBJECT_READ_MAX_BYTES,
   LOG_COMMITS_MAX,
 } from '../limits.ts'
 import { createBareRepository, gitDirOf, prepareRoot, removeBareRepository } from './bare-repository.ts'
 import { CatFilePool } from './cat-file.ts'
+import { syncFolder } from './durable.ts'
 import { type CommitRecord, type GitObject, GitObjectNotFoundError, type GitStore } from './git-store.ts'
 import { type GitCall, type GitExit, GitHelper, GitProcessError } from './helper.ts'
 import { findLastCommits } from './last-commits.ts'
@@ -94,6 +96,19 @@ export class BareGitStore implements GitStore {
 
   async write(repoId: string, objects: readonly NewObject[]): Promise<void> {
     if (objects.length > 0) await writeObjects(`${this.gitDir(repoId)}/objects`, objects, this.#primitives)
+  }
+
+  async copyHistory(fromRepoId: string, toRepoId: string, oids: readonly string[]): Promise<void> {
+    if (oids.length === 0) return
+    if (!oids.every(isOid)) throw new TypeError('Not an oid')
+    const gitDir = this.gitDir(toRepoId)
+    // Kept as the one pack that it arrives in: loose objects would need a sync each.
+    const config = ['-c', 'fetch.unpackLimit=1', '-c', 'fetch.fsckObjects=false']
+    const quiet = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--stdin']
+    const args = [...config, 'fetch', ...quiet, this.gitDir(fromRepoId)]
+    const stdin = oids.map((oid) => `${oid}\n`).join('')
+    await this.helper.runGit({ args, gitDir, stdin, timeoutMs: GIT_COPY_TIMEOUT_MS })
+    await syncFolder(`${gitDir}/objects/pack`)
   }
 
   async projectRefs(repoId: string, refs: readonly RefChange[], head?: string): Promise<void> {

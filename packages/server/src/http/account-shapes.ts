@@ -12,7 +12,10 @@ export function userShape(site: Site, user: AccountRow): Record<string, unknown>
 }
 
 /** Nobody follows anybody here, and there are no papers, discussions and upvotes yet: none is what there is. */
-export function userOverview(site: Site, { account, counts, orgs }: Profile): Record<string, unknown> {
+export function userOverview(
+  site: Site,
+  { account, counts, orgs, likeCount }: Profile,
+): Record<string, unknown> {
   return {
     ...userShape(site, account),
     isFollowing: false,
@@ -20,7 +23,7 @@ export function userOverview(site: Site, { account, counts, orgs }: Profile): Re
     numDiscussions: 0,
     numPapers: 0,
     numUpvotes: 0,
-    numLikes: 0,
+    numLikes: likeCount,
     numFollowing: 0,
     numFollowers: 0,
     orgs: orgs.map((org) => ({ ...common(site, org), name: org.name })),

@@ -11,12 +11,14 @@ import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
+import { RepoMovedError } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
 import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
 import { credentialOf } from './auth.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
+import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
 import type { Call, Route } from './route.ts'
@@ -64,7 +66,12 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
               path,
               type,
             })
-            return route.handle(call)
+            try {
+              return await route.handle(call)
+            } catch (error) {
+              if (error instanceof RepoMovedError) return movedReply(call, path, error)
+              throw error
+            }
           }),
       })
   app.options('*', async (request, reply) => {

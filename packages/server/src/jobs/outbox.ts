@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
-import { purgeRepo } from '../ops/repos.ts'
+import { purgeRepo } from '../ops/deleted-repos.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
 import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
 
@@ -65,6 +65,9 @@ async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
     case 'xet.file-registered':
       return verifySha256(ctx, event)
     case 'repo.created':
+    case 'repo.moved':
+    case 'repo.updated':
+    case 'repo.restored':
     case 'refs.updated':
       return
   }

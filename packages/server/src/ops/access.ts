@@ -5,7 +5,7 @@
 import { HubError } from '@cairn/protocol/errors'
 import { formatRepoId, type RepoName } from '@cairn/protocol/repo-id'
 
-import type { AccountRow, OrgRole, RepoRow, TokenRole } from '../store/catalog/catalog.ts'
+import type { AccountRow, CatalogRows, OrgRole, RepoRow, TokenRole } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
 import { permits, type Grants, type Permission } from './grants.ts'
 import type { Registry } from './locate.ts'
@@ -77,18 +77,49 @@ export interface RepoLocator extends RepoName {
   registry: Registry
 }
 
-/** The repository, if the principal may do that to it. RepoNotFound or Forbidden otherwise. */
+/** The repository has another name now. The caller, who may read it, should ask again under that. */
+export class RepoMovedError extends Error {
+  readonly to: Pick<RepoRow, 'type' | 'namespace' | 'name' | 'private'>
+
+  constructor(to: RepoRow) {
+    super(`The repository has moved to ${formatRepoId(to)}`)
+    this.name = 'RepoMovedError'
+    this.to = to
+  }
+}
+
+/** Under its name or one that it had before; null when there is none, or it was deleted. */
+export async function livingRepo(
+  ctx: Pick<OpsContext, 'catalog'>,
+  { registry, type, namespace, name }: RepoLocator,
+): Promise<RepoRow | null> {
+  const { repos, oldNames } = ctx.catalog.rows
+  // The same look-ups whatever is found, so that the time they take tells nothing.
+  const repo = await repos.getByName(registry.id, type, namespace, name)
+  const old = await oldNames.find({ registryId: registry.id, type, namespace, name })
+  const moved = await repos.get(old?.repoId ?? '')
+  return repo ?? (moved?.deletedAt === null ? moved : null)
+}
+
+/** For the transaction that ends an upload: the repository may have been deleted while the bytes arrived. */
+export async function assertLiving(rows: Pick<CatalogRows, 'repos'>, repo: RepoRow): Promise<void> {
+  const now = await rows.repos.get(repo.id)
+  if (now === null || now.deletedAt !== null)
+    throw new HubError('RepoNotFound', `${formatRepoId(repo)} was deleted meanwhile`)
+}
+
+/** The repository, if the principal may do that to it. RepoNotFound, RepoMovedError or Forbidden otherwise. */
 export async function repoFor(
   ctx: Pick<OpsContext, 'catalog'>,
   principal: Principal,
   locator: RepoLocator,
   action: RepoAction,
 ): Promise<RepoRow> {
-  const { registry, type, namespace, name } = locator
-  const repo = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, name)
+  const repo = await livingRepo(ctx, locator)
   // The look-up is made for a missing repository too, so that its answer takes as long as a hidden one's.
   const allowed = await repoActions(ctx, principal, repo)
   if (repo === null || !allowed.has('read')) throw repoNotFound(principal, locator)
+  if (!isNameOf(repo, locator)) throw new RepoMovedError(repo)
   if (repo.disabled && action !== 'admin') throw new HubError('RepoDisabled')
   if (!allowed.has(action)) {
     if (principal.kind === 'anonymous')
@@ -101,6 +132,10 @@ export async function repoFor(
     )
   }
   return repo
+}
+
+function isNameOf(repo: RepoRow, { namespace, name }: RepoName): boolean {
+  return formatRepoId(repo).toLowerCase() === `${namespace}/${name}`.toLowerCase()
 }
 
 /** What the principal may do to a repository now. */
@@ -135,7 +170,11 @@ function tokenLacks(principal: User, permission: Permission, subject: string): s
 }
 
 /** Throws unless the token itself may do this to an account: what the account may is another question. */
-export function assertTokenPermits(principal: User, permission: Permission, account: AccountRow): void {
+export function assertTokenPermits(
+  principal: User,
+  permission: Permission,
+  account: Pick<AccountRow, 'id' | 'name'>,
+): void {
   const { tokenRole } = principal
   const isRead = permission.endsWith('.read')
   const allowed =

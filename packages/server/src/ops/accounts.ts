@@ -177,7 +177,7 @@ export async function assertNothingLeft(rows: CatalogRows, match: (repo: RepoRow
     if (repo !== null && match(repo))
       throw new HubError(
         'Conflict',
-        'Files of its deleted repositories are still being removed: try again in a minute',
+        'Its deleted repositories are kept until their grace ends, or are being removed: try again after that',
       )
   }
 }

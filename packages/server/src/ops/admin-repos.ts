@@ -6,8 +6,9 @@ import type { RepoRow } from '../store/catalog/catalog.ts'
 import { assertInstanceAdmin } from './access.ts'
 import type { AdminRepoOps } from './admin.ts'
 import type { OpsContext } from './context.ts'
+import { deleteRepo, listDeletedRepos, purgeTime, restoreRepo } from './deleted-repos.ts'
 import { registryFor } from './locate.ts'
-import { createRepo, deleteRepo } from './repos.ts'
+import { createRepo } from './repos.ts'
 
 export function adminRepos(ctx: OpsContext): AdminRepoOps {
   return {
@@ -24,21 +25,29 @@ export function adminRepos(ctx: OpsContext): AdminRepoOps {
         sdk,
         license: null,
         files: [],
+        initialCommit: true,
+        lfsMultipartAboveBytes: null,
       }
       return viewOf(await createRepo(ctx, principal, request))
     },
-    async delete(principal, { registry: name, type, namespace, name: repoName }) {
-      await deleteRepo(ctx, principal, {
-        registry: await registryFor(ctx, name),
-        type,
-        namespace,
-        name: repoName,
-      })
+    async delete(principal, { registry: name, type, namespace, name: repoName, now }) {
+      const registry = await registryFor(ctx, name)
+      await deleteRepo(ctx, principal, { registry, type, namespace, name: repoName }, { grace: !now })
       return { id: `${namespace}/${repoName}`, type, deleted: true }
     },
-    async list(principal, { registry: name, limit }) {
+    async restore(principal, { registry: name, type, namespace, name: repoName, as }) {
+      const registry = await registryFor(ctx, name)
+      return viewOf(await restoreRepo(ctx, principal, { registry, type, namespace, name: repoName }, as))
+    },
+    async list(principal, { registry: name, limit, deleted }) {
       assertInstanceAdmin(principal)
-      return (await ctx.catalog.rows.repos.list((await registryFor(ctx, name)).id, null, limit)).map(viewOf)
+      const { id } = await registryFor(ctx, name)
+      if (!deleted) return (await ctx.catalog.rows.repos.list(id, null, limit)).map(viewOf)
+      return (await listDeletedRepos(ctx, principal, id, limit)).map((repo) => ({
+        ...viewOf(repo),
+        deletedAt: formatDate(repo.deletedAt ?? 0),
+        restorableUntil: formatDate(purgeTime(ctx, repo.deletedAt ?? 0)),
+      }))
     },
   }
 }

@@ -18,7 +18,12 @@ beforeEach(async () => {
   const record = (verb: string) => (_: Principal, args: unknown) =>
     Promise.resolve([repoCalls.push([verb, args])])
   deps = Object.assign(await openAccountDeps(), {
-    repos: { create: record('create'), delete: record('delete'), list: record('list') },
+    repos: {
+      create: record('create'),
+      delete: record('delete'),
+      restore: record('restore'),
+      list: record('list'),
+    },
   })
 })
 afterEach(() => deps[Symbol.asyncDispose]())
@@ -162,6 +167,7 @@ test('repositories go to their own operations, with the registry by name', async
     private: true,
   })
   await ask('repo', 'delete', { namespace: 'a', name: 'b' })
+  await ask('repo', 'restore', { namespace: 'a', name: 'b', as: { namespace: 'c', name: 'd' } })
   await ask('repo', 'list', {})
   expect(repoCalls).toEqual([
     [
@@ -174,8 +180,12 @@ test('repositories go to their own operations, with the registry by name', async
         private: true,
       },
     ],
-    ['delete', { namespace: 'a', name: 'b', registry: null, type: 'model' }],
-    ['list', { registry: null, limit: 1000 }],
+    ['delete', { namespace: 'a', name: 'b', registry: null, type: 'model', now: false }],
+    [
+      'restore',
+      { namespace: 'a', name: 'b', registry: null, type: 'model', as: { namespace: 'c', name: 'd' } },
+    ],
+    ['list', { registry: null, limit: 1000, deleted: false }],
   ])
 })
 
@@ -212,6 +222,7 @@ function repoRow(registryId: string, ownerId: string) {
     disabled: false,
     defaultRef: 'refs/heads/main',
     sdk: null,
+    lfsMultipartAboveBytes: null,
     createdBy: null,
     createdAt: 0,
     lastModified: 0,

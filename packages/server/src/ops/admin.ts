@@ -43,11 +43,17 @@ export interface AdminRepo {
   name: string
 }
 
-/** What `repo create|list|delete` calls. Values come back as JSON for the caller. */
+type AdminRepoName = Pick<AdminRepo, 'namespace' | 'name'>
+
+/** What `repo create|list|delete|restore` calls. Values come back as JSON for the caller. */
 export interface AdminRepoOps {
   create(principal: Principal, repo: AdminRepo & { private: boolean }): Promise<unknown>
-  delete(principal: Principal, repo: AdminRepo): Promise<unknown>
-  list(principal: Principal, filter: { registry: RegistryName; limit: number }): Promise<unknown[]>
+  delete(principal: Principal, repo: AdminRepo & { now: boolean }): Promise<unknown>
+  restore(principal: Principal, repo: AdminRepo & { as: AdminRepoName | null }): Promise<unknown>
+  list(
+    principal: Principal,
+    filter: { registry: RegistryName; limit: number; deleted: boolean },
+  ): Promise<unknown[]>
 }
 
 export interface AdminDeps extends AccountDeps {
@@ -178,11 +184,24 @@ const ACTIONS: Record<string, Record<string, Action>> = {
     list: action(
       z.strictObject({
         registry: repoFields.registry,
+        deleted: z.boolean().default(false),
         limit: z.int().min(1).max(ADMIN_LIST_MAX).default(ADMIN_LIST_MAX),
       }),
       (deps, who, filter) => deps.repos.list(who, filter),
     ),
-    delete: action(z.strictObject(repoFields), (deps, who, repo) => deps.repos.delete(who, repo)),
+    delete: action(z.strictObject({ ...repoFields, now: z.boolean().default(false) }), (deps, who, repo) =>
+      deps.repos.delete(who, repo),
+    ),
+    restore: action(
+      z.strictObject({
+        ...repoFields,
+        as: z
+          .strictObject({ namespace: nameField, name: nameField })
+          .nullish()
+          .transform((name) => name ?? null),
+      }),
+      (deps, who, repo) => deps.repos.restore(who, repo),
+    ),
   },
 }
 
@@ -195,7 +214,7 @@ export async function admin(deps: AdminDeps, principal: Principal, request: unkn
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, most with create, list and delete`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore)`,
     )
   return run(deps, principal, args)
 }

@@ -7,7 +7,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { Attributes } from '@cairn/protocol/git/attributes'
 import { trackingLine } from '@cairn/protocol/git/default-attributes'
 import { parseIgnore } from '@cairn/protocol/git/ignore'
-import { newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
+import { EMPTY_TREE_OID, newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
 import { formatPointer, parsePointer } from '@cairn/protocol/lfs/pointer'
 import { COMMIT_OPERATIONS_MAX } from '@cairn/protocol/limits'
@@ -19,9 +19,9 @@ import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
-import { readCommit, resolveRevision, revisionNotFound } from './revisions.ts'
+import { readCommit, resolveRevisionOrUnborn, revisionNotFound, UNBORN } from './revisions.ts'
 import { blobFacts, entryAt, isFile, isFolder, readTextFile, readTree } from './trees.ts'
-import { writeCommit } from './write-commit.ts'
+import { emptyTree, writeCommit } from './write-commit.ts'
 
 /** Says for each file how to upload it and what lies at its path now. */
 export async function preupload(
@@ -32,7 +32,7 @@ export async function preupload(
   request: PreuploadRequest,
 ): Promise<{ commit: CommitRecord; files: PreuploadReplyFile[] }> {
   const repo = await repoFor(ctx, principal, locator, 'write')
-  const { commit } = await resolveRevision(ctx, repo, revision)
+  const { commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   const stored = async (path: string): Promise<string> =>
     (await readTextFile(ctx, repo, commit, path))?.text ?? ''
   const attributes = new Attributes([
@@ -85,25 +85,28 @@ export async function applyCommit(
     // Read again: rights, repository or branch may have gone while the body arrived.
     const current = await repoFor(ctx, principal, locator, 'write')
     const { ref, commit: head } = await branchOf(ctx, current, revision)
-    if (parentCommit !== undefined && !head.oid.startsWith(parentCommit)) {
-      if (await isRepeat(ctx, current, head, { plan, message, author })) return head.oid
+    const isFirst = head === UNBORN
+    if (parentCommit !== undefined && (isFirst || !head.oid.startsWith(parentCommit))) {
+      if (!isFirst && (await isRepeat(ctx, current, head, { plan, message, author }))) return head.oid
       throw new HubError(
         'StaleParent',
-        `The branch is at ${head.oid}, not at the given parent ${parentCommit}`,
+        isFirst
+          ? `The branch has no commit yet, and so not the given parent ${parentCommit}`
+          : `The branch is at ${head.oid}, not at the given parent ${parentCommit}`,
       )
     }
     const draft = await draftTree(ctx, current, head, plan)
-    if (draft.rootOid === head.treeOid) return head.oid
-    const objects = [...blobs, ...draft.objects]
+    if (draft.rootOid === head.treeOid && !isFirst) return head.oid
+    const objects = [...blobs, ...draft.objects, ...(draft.rootOid === EMPTY_TREE_OID ? [emptyTree] : [])]
     const oid = await writeCommit(ctx, current, {
       treeOid: draft.rootOid,
       objects,
-      parents: [head.oid],
+      parents: isFirst ? [] : [head.oid],
       message,
       author,
     })
     try {
-      const changes = [{ name: ref, old: head.oid, next: oid }]
+      const changes = [{ name: ref, old: isFirst ? null : head.oid, next: oid }]
       await landRefs(ctx, { repo: current, principal, changes, reason: 'commit', pointers: draft.pointers })
     } catch (error) {
       if (error instanceof RefMovedError) throw new HubError('StaleParent', error.message, { cause: error })
@@ -120,7 +123,7 @@ async function branchOf(
   repo: RepoRow,
   revision: string,
 ): Promise<{ ref: string; commit: CommitRecord }> {
-  const { ref, commit } = await resolveRevision(ctx, repo, revision)
+  const { ref, commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   if (ref === null || ref.startsWith('refs/tags/')) throw revisionNotFound(revision)
   return { ref, commit }
 }

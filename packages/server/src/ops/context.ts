@@ -25,6 +25,8 @@ export interface OpsContext {
   lfs: { basicMaxBytes: number; partBytes: number }
   /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */
   dedupDomain: 'owner' | 'instance'
+  /** How long a deleted repository can be restored. */
+  deleteGraceMs: number
   /** Milliseconds since the epoch. */
   clock: () => number
   random: (sizeBytes: number) => Uint8Array

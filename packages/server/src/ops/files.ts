@@ -10,7 +10,7 @@ import type { BlobFacts } from './caches.ts'
 import { openGitBlob, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
-import { resolveRevision, splitRevisionPath } from './revisions.ts'
+import { resolveRevision, resolveRevisionOrUnborn, splitRevisionPath } from './revisions.ts'
 import { openStored } from './stored-content.ts'
 import {
   blobFacts,
@@ -58,7 +58,7 @@ export async function listTree(
 ): Promise<{ entries: ListedEntry[]; commit: CommitRecord; nextCursor: string | null }> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const { revision, path } = await splitRevisionPath(ctx, repo, segments)
-  const { commit } = await resolveRevision(ctx, repo, revision)
+  const { commit } = await resolveRevisionOrUnborn(ctx, repo, revision)
   const folder = await entryAt(ctx, repo.id, commit, path)
   // A file's path is EntryNotFound too: HfFileSystem falls back to the parent folder on it.
   if (folder === null || !isFolder(folder)) throw entryNotFound(path, commit)

@@ -5,6 +5,7 @@ import { z } from 'zod'
 
 import { GRANT_SCOPES_MAX } from '../limits.ts'
 import type { AccountRows, RepoRow } from '../store/catalog/catalog.ts'
+import { RepoMovedError } from './access.ts'
 import { entityTypeField, permissionField, type EntityType, type Grants, type Permission } from './grants.ts'
 
 export interface NamedScope {
@@ -108,7 +109,10 @@ async function entityOf(
   const repoType = REPO_TYPES.find((t) => t === type)
   if (repoType !== undefined) {
     const [namespace = '', repoName = ''] = name.split('/')
-    const repo = await findRepo({ type: repoType, namespace, name: repoName })
+    const repo = await findRepo({ type: repoType, namespace, name: repoName }).catch((error: unknown) => {
+      if (error instanceof RepoMovedError) return findRepo(error.to)
+      throw error
+    })
     return { _id: repo.id, type: repoType, name: `${repo.namespace}/${repo.name}` }
   }
   const account = await accounts.getByName(name)

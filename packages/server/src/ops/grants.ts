@@ -27,6 +27,7 @@ const PERMISSIONS = [
   'user.mcp.read',
   'user.notifications.read',
   'user.notifications.write',
+  'user.social.likes.write',
   'user.webhooks.read',
   'user.webhooks.write',
   'org.read',

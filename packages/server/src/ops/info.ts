@@ -7,11 +7,12 @@ import type { RepoRow } from '../store/catalog/catalog.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { BlobFacts } from './caches.ts'
 import type { OpsContext } from './context.ts'
-import { resolveRevision } from './revisions.ts'
+import { resolveRevisionOrUnborn } from './revisions.ts'
 import { blobFacts, isFile, readTextFile, walk } from './trees.ts'
 
 export interface RepoInfo {
   repo: RepoRow
+  /** Without an oid when the repository has no commit yet. */
   commit: CommitRecord
   card: CardData | null
   facts: CardFacts
@@ -27,7 +28,7 @@ export async function repoInfo(
   options: { blobs: boolean },
 ): Promise<RepoInfo> {
   const repo = await repoFor(ctx, principal, locator, 'read')
-  const { commit } = await resolveRevision(ctx, repo, revision ?? '')
+  const { commit } = await resolveRevisionOrUnborn(ctx, repo, revision ?? '')
   const files: { path: string; oid: string }[] = []
   for await (const { path, entry } of walk(ctx, repo.id, commit.treeOid, { prefix: '', recursive: true }))
     if (isFile(entry)) files.push({ path, oid: entry.oid })

@@ -12,7 +12,7 @@ import { LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
 import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
-import { repoFor, type Principal, type RepoLocator } from './access.ts'
+import { assertLiving, livingRepo, repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openStored } from './stored-content.ts'
@@ -96,7 +96,8 @@ function plan(
       ? { oid, sizeBytes, state: 'present' }
       : failed(422, 'The object has another size')
   if (ways.xet) return { oid, sizeBytes, state: 'xet' }
-  const { basicMaxBytes, partBytes } = ctx.lfs
+  const { partBytes } = ctx.lfs
+  const basicMaxBytes = repo.lfsMultipartAboveBytes ?? ctx.lfs.basicMaxBytes
   if (!ways.multipart || sizeBytes <= basicMaxBytes) return { oid, sizeBytes, state: 'basic' }
   const size = Math.max(partBytes, Math.ceil(sizeBytes / LFS_PARTS_MAX))
   return {
@@ -127,8 +128,8 @@ export async function openAddress(
   address: LfsAddress,
   query: Pick<SignedQuery, 'expires' | 'signature'>,
 ): Promise<RepoRow> {
-  const { registry, type, namespace, name } = locator
-  const repo = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, name)
+  // By an old name too, without a redirect: an upload that a rename overtook cannot be sent twice.
+  const repo = await livingRepo(ctx, locator)
   const expires = Number(query.expires)
   // A missing repository is told apart from a bad signature by nothing.
   const valid =
@@ -211,8 +212,9 @@ async function keep(
     )
   }
   await ctx.catalog.tx(async (rows) => {
+    await assertLiving(rows, repo)
     await rows.blobs.insertLfs({ domainId: repo.domainId, oid, sizeBytes, createdAt: ctx.clock() })
-    await rows.blobs.linkLfs(repo.id, oid)
+    await rows.blobs.linkLfs(repo.id, oid, repo.domainId)
   })
 }
 

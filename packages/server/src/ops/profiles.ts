@@ -19,6 +19,8 @@ export interface Profile {
   counts: Record<RepoType, number>
   /** Of a user. */
   orgs: AccountRow[]
+  /** Public repositories that a user likes. */
+  likeCount: number
   /** Of an organization. */
   memberCount: number
 }
@@ -35,7 +37,7 @@ export async function profile(
   kind: AccountKind,
   name: string,
 ): Promise<Profile> {
-  const { accounts, owned } = ctx.catalog.rows
+  const { accounts, owned, likes } = ctx.catalog.rows
   const account = await accountNamed(accounts, kind, name)
   const counts: Record<RepoType, number> = { model: 0, dataset: 0, space: 0 }
   const withPrivate = await seesPrivate(ctx, principal, account.id)
@@ -45,6 +47,7 @@ export async function profile(
     account,
     counts,
     orgs: kind === 'user' ? (await accounts.orgsOf(account.id)).map(({ org }) => org) : [],
+    likeCount: kind === 'user' ? await likes.countPublic(account.id) : 0,
     memberCount: kind === 'org' ? (await accounts.membersOf(account.id)).length : 0,
   }
 }

@@ -1,4 +1,4 @@
-/** The life of a repository: made, listed, deleted. hub-api.md §3. */
+/** How a repository begins. hub-api.md §3.1. */
 
 import { HubError } from '@cairn/protocol/errors'
 import { defaultAttributes } from '@cairn/protocol/git/default-attributes'
@@ -7,11 +7,17 @@ import { assertRepoPath } from '@cairn/protocol/git/paths'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
 import { assertNewName, formatRepoId, type RepoType } from '@cairn/protocol/repo-id'
 
-import { UniqueViolationError, type AccountRow, type RepoRow } from '../store/catalog/catalog.ts'
-import { assertMayCreate, repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
+import {
+  UniqueViolationError,
+  type CatalogRows,
+  type HubEvent,
+  type RepoRow,
+} from '../store/catalog/catalog.ts'
+import type { Principal, RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
 import { newId, type OpsContext } from './context.ts'
 import { landRefs } from './land.ts'
+import { nameTaken, placeFor } from './places.ts'
 import { writeCommit } from './write-commit.ts'
 
 export interface CreateRepo {
@@ -25,14 +31,16 @@ export interface CreateRepo {
   license: string | null
   /** Files of the initial commit besides `.gitattributes`. */
   files: readonly { path: string; content: Uint8Array }[]
+  /** false: no commit and no ref, for people who push a mirror. */
+  initialCommit: boolean
+  /** LFS objects above it go up in parts; null: the hub's own limit. */
+  lfsMultipartAboveBytes: number | null
 }
 
-/** Deduplication domain of a hub that shares one among all its owners. */
-const INSTANCE_DOMAIN = 'instance'
 const DEFAULT_REF = 'refs/heads/main'
 const OPERATOR_NAME = 'cairn'
 
-/** Makes a repository with one commit on `main`. Conflict when the name is taken. */
+/** Makes a repository, usually with one commit on `main`. Conflict when the name is taken. */
 export async function createRepo(
   ctx: OpsContext,
   principal: Principal,
@@ -41,30 +49,21 @@ export async function createRepo(
   const namespace = request.namespace ?? (principal.kind === 'user' ? principal.name : null)
   if (namespace === null) throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
   assertNewName(request.name, 'name')
-  const owner = await ownerOf(ctx, request.registry, namespace)
-  if (owner === null) {
-    if (principal.kind === 'anonymous')
-      throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
-    throw new HubError(
-      'Forbidden',
-      `You don't have the rights to create a repository under the namespace '${namespace}'`,
-    )
-  }
-  await assertMayCreate(ctx, principal, owner, namespace)
+  if (!request.initialCommit && (request.files.length > 0 || request.license !== null))
+    throw new HubError('BadRequest', `Without an initial commit there can be neither 'files' nor a 'license'`)
+  const place = await placeFor(ctx, principal, request.registry, namespace)
   const at = ctx.clock()
   const repo: RepoRow = {
     id: newId(ctx),
     registryId: request.registry.id,
-    ownerId: owner.id,
-    domainId: ctx.dedupDomain === 'instance' ? INSTANCE_DOMAIN : owner.id,
+    ...place,
     type: request.type,
-    // An account's own spelling; free namespaces keep the caller's.
-    namespace: request.registry.orgId === null ? owner.name : namespace,
     name: request.name,
     private: request.private,
     disabled: false,
     defaultRef: DEFAULT_REF,
     sdk: request.sdk,
+    lfsMultipartAboveBytes: request.lfsMultipartAboveBytes,
     createdBy: principal.kind === 'user' ? principal.accountId : null,
     createdAt: at,
     lastModified: at,
@@ -72,58 +71,28 @@ export async function createRepo(
     deletedAt: null,
   }
   const taken = await ctx.catalog.rows.repos.getByName(repo.registryId, repo.type, repo.namespace, repo.name)
-  if (taken !== null) throw alreadyExists(taken)
+  if (taken !== null) throw nameTaken(taken)
   await ctx.git.create(repo.id)
   try {
-    const oid = await initialCommit(ctx, principal, repo, request)
-    await landRefs(ctx, {
-      repo,
-      principal,
-      changes: [{ name: DEFAULT_REF, old: null, next: oid }],
-      reason: 'initial',
-      pointers: [],
-      alongside: async (rows, emit) => {
-        await rows.repos.insert(repo)
-        const details = { type: repo.type, private: repo.private }
-        await rows.audit.insert(auditRow(ctx, principal, 'repo.create', formatRepoId(repo), details, repo.id))
-        emit({ type: 'repo.created', repoId: repo.id })
-      },
-    })
+    const insert = async (rows: CatalogRows, emit: (event: HubEvent) => void): Promise<void> => {
+      await rows.repos.insert(repo)
+      // A name that led to a renamed repository leads to this one now.
+      await rows.oldNames.delete(repo)
+      const details = { type: repo.type, private: repo.private }
+      await rows.audit.insert(auditRow(ctx, principal, 'repo.create', formatRepoId(repo), details, repo.id))
+      emit({ type: 'repo.created', repoId: repo.id })
+    }
+    if (request.initialCommit) {
+      const next = await initialCommit(ctx, principal, repo, request)
+      const changes = [{ name: DEFAULT_REF, old: null, next }]
+      await landRefs(ctx, { repo, principal, changes, reason: 'initial', pointers: [], alongside: insert })
+    } else await ctx.catalog.tx(insert)
   } catch (error) {
     await ctx.git.remove(repo.id)
-    if (error instanceof UniqueViolationError) throw alreadyExists(repo)
+    if (error instanceof UniqueViolationError) throw nameTaken(repo)
     throw error
   }
   return repo
-}
-
-/** The repository disappears at once; a job removes its files. */
-export async function deleteRepo(ctx: OpsContext, principal: Principal, locator: RepoLocator): Promise<void> {
-  const { id } = await repoFor(ctx, principal, locator, 'admin')
-  await ctx.repoQueue.run(id, async () => {
-    // Read again: another request may have deleted it, and even made a new one, while this waited for its turn.
-    const repo = await repoFor(ctx, principal, locator, 'admin')
-    if (repo.id !== id) throw repoNotFound(principal, locator)
-    await ctx.catalog.tx(async (rows, emit) => {
-      await rows.repos.markDeleted(id, ctx.clock())
-      await rows.audit.insert(
-        auditRow(ctx, principal, 'repo.delete', formatRepoId(repo), { type: repo.type }, id),
-      )
-      emit({ type: 'repo.deleted', repoId: id })
-    })
-  })
-}
-
-/** Who owns a namespace: an account of that name, or in a registry with free namespaces its organization. */
-async function ownerOf(
-  ctx: OpsContext,
-  registry: RepoLocator['registry'],
-  namespace: string,
-): Promise<AccountRow | null> {
-  if (registry.orgId === null) return ctx.catalog.rows.accounts.getByName(namespace)
-  // Free namespaces, but for those that the hub's own addresses need.
-  assertNewName(namespace, 'namespace')
-  return ctx.catalog.rows.accounts.get(registry.orgId)
 }
 
 async function initialCommit(
@@ -167,19 +136,4 @@ function yamlWord(word: string): string {
   return /^[a-z][a-z0-9.+-]*$/i.test(word) && !/^(?:true|false|null|yes|no|on|off)$/i.test(word)
     ? word
     : JSON.stringify(word)
-}
-
-function alreadyExists(repo: RepoRow): HubError {
-  // The route adds `url`: clients with exist_ok read it from the 409 body (hub-api.md §3.1).
-  return new HubError('Conflict', `You already created this ${repo.type} repo: ${formatRepoId(repo)}`, {
-    body: { existing: { type: repo.type, namespace: repo.namespace, name: repo.name } },
-  })
-}
-
-/** Removes what a deleted repository left on disk. Blobs of its domain stay until a sweep finds them unreferenced. */
-export async function purgeRepo(ctx: OpsContext, repoId: string): Promise<void> {
-  const repo = await ctx.catalog.rows.repos.get(repoId)
-  if (repo !== null && repo.deletedAt === null) return
-  await ctx.git.remove(repoId)
-  await ctx.catalog.tx((rows) => rows.repos.purge(repoId))
 }

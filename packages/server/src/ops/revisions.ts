@@ -1,6 +1,7 @@
 /** From a user's string to a commit: branches, tags, special refs, whole and abbreviated ids. */
 import { HubError } from '@cairn/protocol/errors'
 import { parseCommit, parseTag } from '@cairn/protocol/git/commits'
+import { EMPTY_TREE_OID } from '@cairn/protocol/git/objects'
 import { printable } from '@cairn/protocol/repo-id'
 
 import { GitObjectNotFoundError, type CommitRecord } from '../git/git-store.ts'
@@ -25,6 +26,30 @@ export async function resolveRevision(ctx: OpsContext, repo: RepoRow, revision: 
     (again === null ? null : await findRevision(ctx, repo, again))
   if (found === null) throw revisionNotFound(revision)
   return found
+}
+
+/** Stands for the commit that the default branch of an empty repository does not have: no id, and nothing in it. */
+export const UNBORN: CommitRecord = {
+  oid: '',
+  treeOid: EMPTY_TREE_OID,
+  parents: [],
+  authorName: '',
+  authorEmail: '',
+  date: 0,
+  message: '',
+}
+
+/** Like `resolveRevision`; a default branch that has no commit yet is `UNBORN`. */
+export async function resolveRevisionOrUnborn(
+  ctx: OpsContext,
+  repo: RepoRow,
+  revision: string,
+): Promise<Revision> {
+  const [first] = refCandidates(repo, revision)
+  const isDefault = first === repo.defaultRef
+  if (isDefault && (await ctx.catalog.rows.refs.get(repo.id, repo.defaultRef)) === null)
+    return { ref: repo.defaultRef, commit: UNBORN }
+  return resolveRevision(ctx, repo, revision)
 }
 
 export function revisionNotFound(revision: string): HubError {

@@ -7,7 +7,7 @@ import { openXetFile } from './xet/bridge.ts'
 
 export async function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent): Promise<Content> {
   if (stored.kind === 'xet') return openXetFile(ctx, repo, stored)
-  const key = lfsKey(repo.domainId, stored.oid)
+  const key = lfsKey(stored.domainId, stored.oid)
   return {
     sizeBytes: stored.sizeBytes,
     open: async (range) => {

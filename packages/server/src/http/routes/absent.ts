@@ -23,16 +23,7 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
     'GET /api/docs/search',
     'GET {api}/leaderboard',
   ],
-  'Moving, duplicating and configuring repositories': [
-    'POST /api/repos/move',
-    'PUT {api}/settings',
-    'POST {api}/duplicate',
-    'GET {api}/auth-check',
-    'GET {api}/auth-check/write',
-    'POST {api}/resource-group',
-    'GET {api}/resource-group',
-  ],
-  Likes: ['POST {api}/like', 'DELETE {api}/like', 'GET {api}/likers', 'GET /api/users/:user/likes'],
+  'Resource groups': ['POST {api}/resource-group', 'GET {api}/resource-group'],
   'Rewriting and comparing history': [
     'POST {api}/super-squash/*',
     'GET {api}/lfs-files',

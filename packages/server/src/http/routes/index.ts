@@ -4,19 +4,25 @@ import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
 import { avatarRoutes } from './api/avatars.ts'
 import { organizationRoutes } from './api/organizations.ts'
+import { authCheckRoutes } from './api/repo/auth-check.ts'
 import { commitRoutes } from './api/repo/commit.ts'
 import { downloadRoutes } from './api/repo/downloads.ts'
+import { duplicateRoutes } from './api/repo/duplicate.ts'
 import { infoRoutes } from './api/repo/info.ts'
+import { likeRoutes } from './api/repo/like.ts'
 import { pathsInfoRoutes } from './api/repo/paths-info.ts'
 import { preuploadRoutes } from './api/repo/preupload.ts'
 import { refRoutes } from './api/repo/refs.ts'
+import { settingsRoutes } from './api/repo/settings.ts'
 import { treeRoutes } from './api/repo/tree.ts'
 import { xetTokenRoutes } from './api/repo/xet-token.ts'
 import { createRoutes } from './api/repos/create.ts'
 import { deleteRoutes } from './api/repos/delete.ts'
+import { moveRoutes } from './api/repos/move.ts'
 import { repositorySettingsRoutes } from './api/settings/repositories.ts'
 import { tokenSettingsRoutes } from './api/settings/tokens.ts'
 import { userRoutes } from './api/users.ts'
+import { userLikesRoutes } from './api/users/likes.ts'
 import { validateYamlRoutes } from './api/validate-yaml.ts'
 import { whoamiRoutes } from './api/whoami-v2.ts'
 import { reconstructionRoutes } from './cas/reconstructions.ts'
@@ -33,6 +39,12 @@ export const routes: readonly Route[] = [
   ...validateYamlRoutes,
   ...createRoutes,
   ...deleteRoutes,
+  ...moveRoutes,
+  ...settingsRoutes,
+  ...duplicateRoutes,
+  ...authCheckRoutes,
+  ...likeRoutes,
+  ...userLikesRoutes,
   ...infoRoutes,
   ...treeRoutes,
   ...pathsInfoRoutes,

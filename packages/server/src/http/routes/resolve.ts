@@ -3,6 +3,7 @@ import { readBoolean } from '@cairn/protocol/api/query'
 import { parseRange } from '@cairn/protocol/api/ranges'
 import { HubError } from '@cairn/protocol/errors'
 
+import { RepoMovedError } from '../../ops/access.ts'
 import { resolveFile, type ResolvedFile } from '../../ops/files.ts'
 import { contentHeaders } from '../content-headers.ts'
 import { countDownload } from '../count-download.ts'
@@ -18,15 +19,29 @@ export const resolveRoutes: readonly Route[] = [
     method: 'GET',
     path: '{web}/resolve/*',
     hub: 'GET /{id}/resolve/{rev}/{path}',
-    handle: (call) => download(call, 'content'),
+    handle: (call) => downloadByAnyName(call, 'content'),
   },
   {
     method: 'GET',
     path: '{web}/raw/*',
     hub: 'GET /{id}/raw/{rev}/{path}',
-    handle: (call) => download(call, 'raw'),
+    handle: (call) => downloadByAnyName(call, 'raw'),
   },
 ]
+
+/**
+ * Public files of a renamed repository redirect. Private ones are answered at the old name: huggingface_hub 0.19 and
+ * 0.20 follow a redirect without their token (hub-api.md §6.3).
+ */
+async function downloadByAnyName(call: Call, form: 'content' | 'raw'): Promise<Reply> {
+  try {
+    return await download(call, form)
+  } catch (error) {
+    if (!(error instanceof RepoMovedError) || !error.to.private) throw error
+    const { namespace, name } = error.to
+    return download({ ...call, repo: { ...call.repo, namespace, name } }, form)
+  }
+}
 
 async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
   const file = await resolveFile(call.ops, call.principal, call.repo, call.rest, form)

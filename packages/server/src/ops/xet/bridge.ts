@@ -22,7 +22,7 @@ export async function openXetFile(
   return {
     sizeBytes: file.sizeBytes,
     open: async (range) => {
-      const bytes = decodeRange(ctx, repo, file.terms, range ?? null)
+      const bytes = decodeRange(ctx, file, file.terms, range ?? null)
       return range === undefined ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }) : bytes
     },
   }
@@ -30,21 +30,21 @@ export async function openXetFile(
 
 export async function* decodeRange(
   ctx: OpsContext,
-  repo: Pick<RepoRow, 'domainId'>,
+  { domainId }: { domainId: string },
   terms: Uint8Array,
   range: ByteRange | null,
 ): AsyncGenerator<Uint8Array> {
   const steps = walkReconstruction(
     terms,
     range,
-    (xorb) => tableOf(ctx, repo.domainId, xorb),
+    (xorb) => tableOf(ctx, domainId, xorb),
     BRIDGE_STEP_RAW_MAX_BYTES,
   )
   // The next step is read and decoded while the last one is being sent.
   let next: Promise<Uint8Array> | null = null
   for await (const step of steps) {
     const ready = next
-    next = decodeStep(ctx, repo.domainId, step)
+    next = decodeStep(ctx, domainId, step)
     // Awaited one step later; until then a failure must not count as unhandled.
     next.catch(() => undefined)
     if (ready !== null) yield await ready

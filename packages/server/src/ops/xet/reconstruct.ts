@@ -12,22 +12,25 @@ import type { OpsContext } from '../context.ts'
 import { tableOf } from './tables.ts'
 import { hashOf } from './upload.ts'
 
-/** NotFound when the repository has no such file, RangeNotSatisfiable at its end: that is how hf_xet finds it. */
+/**
+ * NotFound when the repository has no such file, RangeNotSatisfiable at its end: that is how hf_xet finds it.
+ * `domainId`: where the xorbs lie, which is not the repository's own domain for what an earlier owner left.
+ */
 export async function reconstruct(
   ctx: OpsContext,
   repo: RepoRow,
   hashText: string,
   range: RawRange | null,
-): Promise<Reconstruction> {
+): Promise<Reconstruction & { domainId: string }> {
   const file = await ctx.catalog.rows.xet.getFile(repo.id, hashOf(hashText))
   if (file === null || file.sha256State === 'mismatch')
     throw new HubError('NotFound', 'There is no such file')
-  const plan = await planReconstruction(file.terms, range, (xorb) => tableOf(ctx, repo.domainId, xorb))
+  const plan = await planReconstruction(file.terms, range, (xorb) => tableOf(ctx, file.domainId, xorb))
   if (plan === 'unsatisfiable')
     throw new HubError('RangeNotSatisfiable', undefined, {
       headers: { 'Content-Range': `bytes */${file.sizeBytes}` },
     })
-  return plan
+  return { ...plan, domainId: file.domainId }
 }
 
 /** The size of a file that the repository has. */
@@ -55,9 +58,9 @@ export interface XorbAddress {
   signature: string
 }
 
-export function signXorb(ctx: OpsContext, repo: RepoRow, hash: XetHash, range: ByteRange): XorbAddress {
+export function signXorb(ctx: OpsContext, domainId: string, hash: XetHash, range: ByteRange): XorbAddress {
   const expires = Math.floor(ctx.clock() / 1000) + XORB_URL_TTL_S
-  const address = { domainId: repo.domainId, hash, range, expires }
+  const address = { domainId, hash, range, expires }
   return { ...address, signature: ctx.signer.sign('xorb-url', signedText(address)) }
 }
 

@@ -16,6 +16,7 @@ import { SHARD_ROWS_PER_TRANSACTION } from '../../limits.ts'
 import type { RepoRow, XetFileRow } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
 import { verifyXorb } from '../../workers/xorb-verify.ts'
+import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { findTable } from './tables.ts'
 
@@ -75,6 +76,7 @@ export async function receiveShard(
   let registered = false
   for (const batch of batches(files))
     await ctx.catalog.tx(async (rows, emit) => {
+      await assertLiving(rows, repo)
       for (const { file, sizeBytes, xorbs } of batch) {
         const row: XetFileRow = {
           domainId,
@@ -97,16 +99,17 @@ export async function receiveShard(
   ]
   const chunks = dedupCandidates(shard, files)
   if (registered && chunks.length > 0)
-    await ctx.catalog.tx((rows) =>
-      rows.xet.insertShard({
+    await ctx.catalog.tx(async (rows) => {
+      await assertLiving(rows, repo)
+      await rows.xet.insertShard({
         id: newId(ctx),
         domainId,
         repoId: repo.id,
         createdAt: ctx.clock(),
         xorbHashes,
         chunks,
-      }),
-    )
+      })
+    })
   return { registered }
 }
 

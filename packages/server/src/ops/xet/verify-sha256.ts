@@ -14,12 +14,12 @@ export async function verifySha256(
   const row = await ctx.catalog.rows.xet.getFile(file.repoId, file.hash)
   if (row === null || row.sha256 === null || row.sha256State !== 'claimed') return
   const hash = createHash('sha256')
-  for await (const bytes of decodeRange(ctx, { domainId: file.domainId }, row.terms, null)) hash.update(bytes)
+  for await (const bytes of decodeRange(ctx, row, row.terms, null)) hash.update(bytes)
   const state = hash.digest('hex') === row.sha256 ? 'verified' : 'mismatch'
   if (state === 'mismatch')
     ctx.log.warn(
       { ...file, claimed: row.sha256 },
       'a Xet file does not have the sha256 it was registered with',
     )
-  await ctx.catalog.tx((rows) => rows.xet.setSha256State(file.domainId, file.hash, state))
+  await ctx.catalog.tx((rows) => rows.xet.setSha256State(row.domainId, file.hash, state))
 }

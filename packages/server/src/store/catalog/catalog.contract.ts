@@ -6,6 +6,7 @@ import { downloadsContract } from './contract/downloads.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
+import { lifecycleContract } from './contract/lifecycle.ts'
 import { ownedReposContract } from './contract/owned-repos.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
@@ -16,6 +17,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
   describe(`catalog: ${name}`, () => {
     describe('accounts, registries and tokens', () => identitiesContract(make))
     describe('repositories and refs', () => reposContract(make))
+    describe('old names, deleted repositories and likes', () => lifecycleContract(make))
     describe('LFS objects', () => contentContract(make))
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))

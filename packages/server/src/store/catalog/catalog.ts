@@ -6,6 +6,14 @@
 import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
 
+import type { AuditRows } from './audit-rows.ts'
+import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+import type { DownloadRows, OwnedRepoRows } from './usage.ts'
+
+export type { AuditFilter, AuditRows } from './audit-rows.ts'
+export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
+
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
 export type TokenRole = 'read' | 'write' | 'fineGrained'
@@ -68,6 +76,8 @@ export interface RepoRow {
   defaultRef: string
   /** Spaces only. */
   sdk: string | null
+  /** LFS objects above it go up in parts; null: the hub's own limit. */
+  lfsMultipartAboveBytes: number | null
   createdBy: string | null
   createdAt: number
   lastModified: number
@@ -136,8 +146,15 @@ export interface LfsObjectRow {
 
 /** What a file with this sha256 is stored as, seen from one repository. */
 export type StoredContent =
-  | { kind: 'lfs'; oid: string; sizeBytes: number }
-  | { kind: 'xet'; oid: string; sizeBytes: number; xetHash: string; sha256State: Sha256State }
+  | { kind: 'lfs'; domainId: string; oid: string; sizeBytes: number }
+  | {
+      kind: 'xet'
+      domainId: string
+      oid: string
+      sizeBytes: number
+      xetHash: string
+      sha256State: Sha256State
+    }
 
 export interface AuditRow {
   id: string
@@ -155,7 +172,10 @@ export interface AuditRow {
 
 /** What happened, for jobs. Written to the outbox in the transaction that made it happen. */
 export type HubEvent =
-  | { type: 'repo.created' | 'repo.deleted'; repoId: string }
+  | {
+      type: 'repo.created' | 'repo.moved' | 'repo.updated' | 'repo.deleted' | 'repo.restored'
+      repoId: string
+    }
   | { type: 'refs.updated'; repoId: string; refs: { name: string; old: string | null; new: string | null }[] }
   | { type: 'xet.file-registered'; repoId: string; domainId: string; hash: string }
 
@@ -219,7 +239,15 @@ export interface RepoRows {
   /** Ids of those whose projection may lag; deleted ones are left out. */
   listDirty(): Promise<string[]>
   listDeleted(): Promise<string[]>
+  /** Those deleted at that time or earlier, the first deleted first. */
+  listDeletedUntil(at: number, limit: number): Promise<RepoRow[]>
+  /** Deleted ones that had this name, the last deleted first. */
+  listDeletedByName(name: OldName): Promise<RepoRow[]>
   markDeleted(id: string, at: number): Promise<void>
+  /** A deleted one lives again, under this name. */
+  restore(id: string, name: Pick<RepoRow, 'namespace' | 'name'>): Promise<void>
+  /** Gives another name, owner and deduplication domain; what it has in its domain so far stays its own. */
+  move(id: string, to: Pick<RepoRow, 'ownerId' | 'domainId' | 'namespace' | 'name'>): Promise<void>
   /** Removes the row and everything that hangs on it. */
   purge(id: string): Promise<void>
 }
@@ -245,8 +273,18 @@ export interface BlobRows {
   /** Idempotent: the first row stays. */
   insertLfs(row: LfsObjectRow): Promise<void>
   getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
-  /** Gives a repository the right to an LFS object of its domain, which must be there. Idempotent. */
-  linkLfs(repoId: string, oid: string): Promise<void>
+  /** Gives a repository the right to an LFS object of this domain (or its own), which must be there. Idempotent. */
+  linkLfs(repoId: string, oid: string, domainId?: string): Promise<void>
+  /**
+   * Gives one repository the rights to all contents that another has, LFS and Xet, wherever they lie; in steps of at
+   * most `limit` rows, each beginning after the position that the step before returned. Null: all is done.
+   */
+  copyLinks(
+    fromRepoId: string,
+    toRepoId: string,
+    after: LinkPosition | null,
+    limit: number,
+  ): Promise<LinkPosition | null>
   /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
 }
@@ -271,55 +309,6 @@ export interface XetRows {
   insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>
 }
 
-export interface AuditFilter {
-  repoId?: string
-  actorId?: string
-  /** Exact, or with a dot at the end everything that begins so: `token.`. */
-  action?: string
-  subject?: string
-  /** Milliseconds since the epoch, inclusive. */
-  since?: number
-  before?: Pick<AuditRow, 'at' | 'id'>
-  limit: number
-}
-
-export interface AuditRows {
-  insert(row: AuditRow): Promise<void>
-  get(id: string): Promise<AuditRow | null>
-  /** Newest first; `before` is the last row of the page before, so that rows of one millisecond are not lost. */
-  list(filter: AuditFilter): Promise<AuditRow[]>
-}
-
-/** What belongs to one account within one registry. */
-export interface OwnedRepoRows {
-  counts(registryId: string, ownerId: string): Promise<{ type: RepoType; private: boolean; count: number }[]>
-  /** By id, strictly after `after`; deleted ones are left out. */
-  page(registryId: string, ownerId: string, after: string | null, limit: number): Promise<RepoRow[]>
-  /** Bytes of the LFS and Xet files that each of the repositories has; one without any has 0. */
-  storage(repoIds: readonly string[]): Promise<Map<string, number>>
-  /** The same for all living repositories of an account. */
-  storageTotal(registryId: string, ownerId: string): Promise<number>
-}
-
-export interface DownloadCount {
-  repoId: string
-  /** Days since 1970-01-01 in UTC. */
-  day: number
-  count: number
-}
-
-export interface DownloadRows {
-  /** Adds to what is counted already. Repositories that are gone are passed over. */
-  add(counts: readonly DownloadCount[]): Promise<void>
-  /** `recent` counts from `sinceDay` on. Each of the repositories has an entry. */
-  summary(
-    repoIds: readonly string[],
-    sinceDay: number,
-  ): Promise<Map<string, { recent: number; allTime: number }>>
-  /** Days with downloads, oldest first, both ends included. */
-  history(repoId: string, sinceDay: number, untilDay: number): Promise<Omit<DownloadCount, 'repoId'>[]>
-}
-
 export interface OutboxRows {
   /** Claims up to `limit` due events until `leaseUntil`; an event whose lease ended can be claimed again. */
   claim(now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
@@ -335,6 +324,8 @@ export interface CatalogRows {
   registries: RegistryRows
   tokens: TokenRows
   repos: RepoRows
+  oldNames: OldNameRows
+  likes: LikeRows
   refs: RefRows
   retained: RetainedCommitRows
   blobs: BlobRows

@@ -48,6 +48,11 @@ async function fill(catalog: Catalog): Promise<void> {
       xorbHashes: ['x1'],
       chunks: Array.from({ length: 700 }, (_, index) => ({ hash: `c${index}`, xorbHash: 'x1' })),
     })
+    await rows.repos.insert(repo('moved', 'ann'))
+    await rows.repos.move('moved', { ownerId: 'acme', domainId: 'acme', namespace: 'acme', name: 'moved' })
+    const old = { registryId: 'default', type: 'model', namespace: 'Ann', name: 'Moved' } as const
+    await rows.oldNames.insert(old, 'moved', 2, 10)
+    await rows.likes.insert({ userId: 'ann', repoId: 'tiny', createdAt: 3 })
     await rows.xet.insertEpoch({ id: 'e1', key: new Uint8Array(32), endsAt: 9 })
     await rows.downloads.add([{ repoId: 'tiny', day: 20_000, count: 3 }])
     await rows.audit.insert({

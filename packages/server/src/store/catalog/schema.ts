@@ -45,12 +45,23 @@ export interface Schema {
     disabled: Flag
     default_ref: string
     sdk: string | null
+    lfs_multipart_above_bytes: number | null
     created_by: string | null
     created_at: number
     last_modified: number
     refs_dirty: Flag
     deleted_at: number | null
   }
+  repo_old_names: {
+    registry_id: string
+    type: RepoType
+    namespace_key: string
+    name_key: string
+    repo_id: string
+    created_at: number
+  }
+  repo_domains: { repo_id: string; domain_id: string }
+  likes: { user_id: string; repo_id: string; created_at: number }
   refs: { repo_id: string; name: string; oid: string; updated_at: number }
   retained_commits: { repo_id: string; oid: string; reason: string; created_at: number }
   lfs_objects: { domain_id: string; oid: string; size_bytes: number; created_at: number }

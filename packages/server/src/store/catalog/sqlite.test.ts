@@ -31,6 +31,9 @@ function contentsOf(folder: string): Record<string, string> {
   )
 }
 
+/** Numbers of this hub's schema and of the one after it. */
+const NUMBER = String(MIGRATIONS.length)
+const NEXT_NUMBER = String(MIGRATIONS.length + 1)
 const NEXT: readonly Migration[] = [
   ...MIGRATIONS,
   ({ text }) => [`alter table accounts add column avatar ${text}`],
@@ -71,8 +74,8 @@ describe('the SQLite file', () => {
       const before = contentsOf(folder)
       await expect(openSqliteCatalog({ path, migrate })).rejects.toMatchObject({
         name: 'SchemaVersionError',
-        found: String(NEXT.length),
-        expected: String(MIGRATIONS.length),
+        found: NEXT_NUMBER,
+        expected: NUMBER,
       })
       expect(contentsOf(folder)).toEqual(before)
     },
@@ -96,13 +99,13 @@ describe('the SQLite file', () => {
     }
     const before = contentsOf(folder)
     await expect(openSqliteCatalog({ path, migrations: NEXT })).rejects.toMatchObject({
-      found: String(MIGRATIONS.length),
-      expected: String(NEXT.length),
+      found: NUMBER,
+      expected: NEXT_NUMBER,
     })
     expect(contentsOf(folder)).toEqual(before)
     await using catalog = await openSqliteCatalog({ path, migrations: NEXT, migrate: true })
     expect(await catalog.rows.accounts.get('ann')).toEqual(user('ann'))
-    await expect(openSqliteCatalog({ path })).rejects.toMatchObject({ found: String(NEXT.length) })
+    await expect(openSqliteCatalog({ path })).rejects.toMatchObject({ found: NEXT_NUMBER })
   })
 
   test('a migration that fails half way leaves the old schema', async () => {

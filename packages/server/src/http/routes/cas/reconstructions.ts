@@ -21,7 +21,7 @@ async function plan(call: Call, version: 1 | 2): Promise<Reply> {
   const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
   countDownload(call, repo.id, client)
   const url: FetchUrl = (xorb, { start, end }) => {
-    const { domainId, expires, signature } = signXorb(ops, repo, xorb, { start, end })
+    const { domainId, expires, signature } = signXorb(ops, found.domainId, xorb, { start, end })
     const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
     return `${casUrl(site, domainId)}/fetch/${xorb}?${query.toString()}`
   }

@@ -20,7 +20,7 @@ export function contentContract(make: MakeCatalog): void {
       await rows.blobs.linkLfs('tiny', 'sha1')
       await rows.blobs.linkLfs('tiny', 'sha1')
     })
-    const content = { kind: 'lfs', oid: 'sha1', sizeBytes: object.sizeBytes }
+    const content = { kind: 'lfs', domainId: 'ann', oid: 'sha1', sizeBytes: object.sizeBytes }
     expect(await blobs.contentOf('tiny', ['sha1', 'sha2'])).toEqual(new Map([['sha1', content]]))
     expect(await blobs.contentOf('huge', ['sha1'])).toEqual(new Map())
   })
@@ -51,7 +51,7 @@ export function contentContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       for (const hash of ['f1', 'f2', 'f3']) await rows.xet.setSha256State('ann', hash, 'mismatch')
     })
-    expect(await stored()).toEqual({ kind: 'lfs', oid: 'sha', sizeBytes: 100 })
+    expect(await stored()).toEqual({ kind: 'lfs', domainId: 'ann', oid: 'sha', sizeBytes: 100 })
   })
 
   test('knowing a sha256 does not show what another repository of the domain has', async () => {

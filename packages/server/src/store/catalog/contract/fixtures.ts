@@ -40,6 +40,7 @@ export function repo(id: string, ownerId: string, more: Partial<RepoRow> = {}): 
     disabled: false,
     defaultRef: 'refs/heads/main',
     sdk: null,
+    lfsMultipartAboveBytes: null,
     createdBy: ownerId,
     createdAt: 1,
     lastModified: 1,

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 
 import type { BlobRows, StoredContent } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
+import { copyLinks } from './copy-links.ts'
 import { prepared, preparedList } from './prepared.ts'
 
 export function blobRows(db: Kysely<Schema>): BlobRows {
@@ -16,6 +17,9 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
   const domainOf = prepared(db, (slot: { repoId: string }) =>
     db.selectFrom('repos').select('domain_id').where('id', '=', slot.repoId),
   )
+  const earlierDomainsOf = prepared(db, (slot: { repoId: string }) =>
+    db.selectFrom('repo_domains').select('domain_id').where('repo_id', '=', slot.repoId).orderBy('domain_id'),
+  )
   const link = prepared(db, (slot: { repoId: string; domainId: string; oid: string }) =>
     db
       .insertInto('repo_lfs_objects')
@@ -28,19 +32,19 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       .innerJoin('lfs_objects as object', (join) =>
         join.onRef('object.domain_id', '=', 'link.domain_id').onRef('object.oid', '=', 'link.oid'),
       )
-      .select(['object.oid', 'object.size_bytes'])
+      .select(['object.domain_id', 'object.oid', 'object.size_bytes'])
       .where('link.repo_id', '=', slot.repoId)
       .where('link.oid', 'in', oids),
   )
-  const linkedXet = preparedList(db, (oids, slot: { repoId: string }) =>
+  const linkedXet = preparedList(db, (oids, slot: { repoId: string; domainId: string }) =>
     db
-      .selectFrom('repos as repo')
-      .innerJoin('xet_files as file', 'file.domain_id', 'repo.domain_id')
+      .selectFrom('xet_files as file')
       .innerJoin('repo_xet_files as link', (join) =>
-        join.onRef('link.repo_id', '=', 'repo.id').onRef('link.hash', '=', 'file.hash'),
+        join.onRef('link.hash', '=', 'file.hash').onRef('link.domain_id', '=', 'file.domain_id'),
       )
       .select(['file.sha256', 'file.size_bytes', 'file.hash', 'file.sha256_state'])
-      .where('repo.id', '=', slot.repoId)
+      .where('link.repo_id', '=', slot.repoId)
+      .where('file.domain_id', '=', slot.domainId)
       .where('file.sha256', 'in', oids)
       .where('file.sha256_state', '!=', 'mismatch')
       // Of several, a verified one is left standing in the map; else the choice is at least always the same.
@@ -61,26 +65,34 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       return (await lfs({ domainId, oid })).rows[0] ?? null
     },
 
-    async linkLfs(repoId, oid) {
+    async linkLfs(repoId, oid, domainId) {
       const domain = (await domainOf({ repoId })).rows[0]
       if (domain === undefined) throw new Error(`No repository ${repoId}`)
-      await link({ repoId, domainId: domain.domain_id, oid })
+      await link({ repoId, domainId: domainId ?? domain.domain_id, oid })
     },
+
+    copyLinks: (from, to, after, limit) => copyLinks(db, from, to, after, limit),
 
     async contentOf(repoId, oids) {
       const contents = new Map<string, StoredContent>()
       for (const row of await linkedLfs(oids, { repoId })) {
-        contents.set(row.oid, { kind: 'lfs', oid: row.oid, sizeBytes: row.size_bytes })
+        const { domain_id: domainId, oid, size_bytes: sizeBytes } = row
+        contents.set(oid, { kind: 'lfs', domainId, oid, sizeBytes })
       }
-      for (const row of await linkedXet(oids, { repoId })) {
-        contents.set(row.sha256!, {
-          kind: 'xet',
-          oid: row.sha256!,
-          sizeBytes: row.size_bytes,
-          xetHash: row.hash,
-          sha256State: row.sha256_state,
-        })
-      }
+      const own = (await domainOf({ repoId })).rows
+      const earlier = (await earlierDomainsOf({ repoId })).rows
+      // Its own domain comes last, and wins.
+      for (const { domain_id: domainId } of [...earlier, ...own])
+        for (const row of await linkedXet(oids, { repoId, domainId })) {
+          contents.set(row.sha256!, {
+            kind: 'xet',
+            domainId,
+            oid: row.sha256!,
+            sizeBytes: row.size_bytes,
+            xetHash: row.hash,
+            sha256State: row.sha256_state,
+          })
+        }
       return contents
     },
   }

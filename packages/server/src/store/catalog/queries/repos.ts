@@ -18,6 +18,7 @@ export const REPO_COLUMNS = [
   'disabled',
   'default_ref',
   'sdk',
+  'lfs_multipart_above_bytes',
   'created_by',
   'created_at',
   'last_modified',
@@ -58,6 +59,7 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
           disabled: flag(row.disabled),
           default_ref: row.defaultRef,
           sdk: row.sdk,
+          lfs_multipart_above_bytes: row.lfsMultipartAboveBytes,
           created_by: row.createdBy,
           created_at: row.createdAt,
           last_modified: row.lastModified,
@@ -113,6 +115,51 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
       return (await query.execute()).map((row) => row.id)
     },
 
+    async listDeletedUntil(at, limit) {
+      const query = db.selectFrom('repos').select(REPO_COLUMNS).where('deleted_at', 'is not', null)
+      const due = query.where('deleted_at', '<=', at).orderBy('deleted_at').orderBy('id').limit(limit)
+      return (await due.execute()).map(toRepo)
+    },
+
+    async listDeletedByName({ registryId, type, namespace, name }) {
+      const query = db.selectFrom('repos').select(REPO_COLUMNS).where('deleted_at', 'is not', null)
+      const named = query
+        .where('registry_id', '=', registryId)
+        .where('type', '=', type)
+        .where('namespace_key', '=', nameKey(namespace))
+        .where('name_key', '=', nameKey(name))
+      return (await named.orderBy('deleted_at', 'desc').orderBy('id').execute()).map(toRepo)
+    },
+
+    async restore(id, { namespace, name }) {
+      const set = {
+        deleted_at: null,
+        namespace,
+        namespace_key: nameKey(namespace),
+        name,
+        name_key: nameKey(name),
+      }
+      await db.updateTable('repos').set(set).where('id', '=', id).execute()
+    },
+
+    async move(id, { ownerId, domainId, namespace, name }) {
+      // Its links stay in the domain that they were made in, and are looked for there from now on.
+      const old = db
+        .selectFrom('repos')
+        .select(['id', 'domain_id'])
+        .where('id', '=', id)
+        .where('domain_id', '!=', domainId)
+      await db
+        .insertInto('repo_domains')
+        .columns(['repo_id', 'domain_id'])
+        .expression(old)
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+      const key = { namespace_key: nameKey(namespace), name_key: nameKey(name) }
+      const set = { owner_id: ownerId, domain_id: domainId, namespace, name, ...key }
+      await db.updateTable('repos').set(set).where('id', '=', id).execute()
+    },
+
     async markDeleted(id, at) {
       const query = db.updateTable('repos').set({ deleted_at: at }).where('id', '=', id)
       await query.where('deleted_at', 'is', null).execute()
@@ -137,6 +184,7 @@ export function toRepo(row: Omit<Selectable<Schema['repos']>, 'namespace_key' | 
     disabled: row.disabled === 1,
     defaultRef: row.default_ref,
     sdk: row.sdk,
+    lfsMultipartAboveBytes: row.lfs_multipart_above_bytes,
     createdBy: row.created_by,
     createdAt: row.created_at,
     lastModified: row.last_modified,

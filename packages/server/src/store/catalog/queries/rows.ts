@@ -7,6 +7,8 @@ import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
 import { downloadRows } from './downloads.ts'
+import { likeRows } from './likes.ts'
+import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
 import { ownedRepoRows } from './owned-repos.ts'
 import { refRows } from './refs.ts'
@@ -23,6 +25,8 @@ export function catalogRows(db: Kysely<Schema>): CatalogRows {
     registries: registryRows(db),
     tokens: tokenRows(db),
     repos: repoRows(db),
+    oldNames: oldNameRows(db),
+    likes: likeRows(db),
     refs: refRows(db),
     retained: retainedCommitRows(db),
     blobs: blobRows(db),

@@ -107,7 +107,13 @@ function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('repo_xet_files')
         .values({ repo_id: repoId, domain_id: row.domainId, hash: row.hash })
-        .onConflict((conflict) => conflict.columns(['repo_id', 'hash']).doNothing())
+        // What came from the repository's earlier domain, or from the one it was duplicated from, is its own now.
+        .onConflict((conflict) =>
+          conflict
+            .columns(['repo_id', 'hash'])
+            .doUpdateSet((eb) => ({ domain_id: eb.ref('excluded.domain_id') }))
+            .whereRef('repo_xet_files.domain_id', '!=', 'excluded.domain_id'),
+        )
         .executeTakeFirstOrThrow()
       return numInsertedOrUpdatedRows === 1n
     },

@@ -52,7 +52,7 @@ function fieldsOf(
 ): Record<string, unknown> {
   const common = {
     author: repo.namespace,
-    sha: commit.oid,
+    sha: commit.oid === '' ? null : commit.oid,
     lastModified: formatDate(repo.lastModified),
     createdAt: formatDate(repo.createdAt),
     private: repo.private,

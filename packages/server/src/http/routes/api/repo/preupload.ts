@@ -19,7 +19,7 @@ export const preuploadRoutes: readonly Route[] = [
       const { commit, files } = await preupload(ops, principal, repo, revisionOf(rest), request)
       return {
         json: {
-          commitOid: commit.oid,
+          ...(commit.oid === '' ? {} : { commitOid: commit.oid }),
           files: files.map(({ path, uploadMode, shouldIgnore, oid }) => ({
             path,
             uploadMode,

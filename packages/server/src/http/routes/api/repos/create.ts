@@ -4,8 +4,11 @@ import { REGULAR_FILE_MAX_BYTES } from '@cairn/protocol/limits'
 import { printable, REPO_TYPES } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 
+import { LFS_MULTIPART_ABOVE_MIN_BYTES } from '../../../../limits.ts'
 import { createRepo } from '../../../../ops/repos.ts'
 import { readJson } from '../../../body.ts'
+import { withUrl } from '../../../existing.ts'
+import { readVisibility, refuseSpaceSettings, VISIBILITY_FIELDS } from '../../../repo-body.ts'
 import type { Route } from '../../../route.ts'
 import { repoUrl } from '../../../urls.ts'
 
@@ -14,8 +17,7 @@ const Body = z.looseObject({
   name: z.string(),
   organization: z.string().nullish(),
   type: z.enum(REPO_TYPES).nullish(),
-  private: z.boolean().nullish(),
-  visibility: z.enum(['public', 'private', 'protected']).nullish(),
+  ...VISIBILITY_FIELDS,
   sdk: z.enum(['gradio', 'streamlit', 'docker', 'static']).nullish(),
   license: z.string().max(100).nullish(),
   files: z
@@ -28,20 +30,16 @@ const Body = z.looseObject({
     )
     .max(100)
     .nullish(),
+  /** Ours: false makes a repository without commits and refs, to push a mirror into. */
+  initialCommit: z.boolean().nullish(),
+  /** How huggingface_hub's own tests force uploads in parts (`HfApi._lfsmultipartthresh`). */
+  lfsmultipartthresh: z
+    .number()
+    .int()
+    .min(LFS_MULTIPART_ABOVE_MIN_BYTES)
+    .max(Number.MAX_SAFE_INTEGER)
+    .nullish(),
 })
-
-/** What would change how a Space runs, or where it lies. Ignoring it would report a success that did not happen. */
-const UNSUPPORTED = [
-  'template',
-  'hardware',
-  'storageTier',
-  'sleepTimeSeconds',
-  'secrets',
-  'variables',
-  'volumes',
-  'region',
-  'resourceGroupId',
-]
 
 const CREATE_BODY_MAX_BYTES = 2 * REGULAR_FILE_MAX_BYTES
 
@@ -53,17 +51,8 @@ export const createRoutes: readonly Route[] = [
     async handle({ ops, principal, registry, site, body }) {
       const request = await readJson(body, Body, CREATE_BODY_MAX_BYTES)
       const type = request.type ?? 'model'
-      const unsupported = UNSUPPORTED.find((key) => request[key] !== undefined && request[key] !== null)
-      if (unsupported !== undefined)
-        throw new HubError(
-          'NotImplemented',
-          `Creating a repository with '${unsupported}' is not supported: this hub runs no Spaces`,
-        )
-      if (request.visibility === 'protected')
-        throw new HubError(
-          'NotImplemented',
-          `Visibility 'protected' is not supported: use 'public' or 'private'`,
-        )
+      const isPrivate = readVisibility(request)
+      refuseSpaceSettings(request)
       if (type === 'space' && !request.sdk)
         throw new HubError('BadRequest', `A Space needs an 'sdk': gradio, streamlit, docker or static`)
       try {
@@ -72,14 +61,16 @@ export const createRoutes: readonly Route[] = [
           type,
           namespace: request.organization ?? null,
           name: request.name,
-          private: request.visibility ? request.visibility === 'private' : (request.private ?? false),
+          private: isPrivate ?? false,
           sdk: type === 'space' ? (request.sdk ?? null) : null,
           license: request.license ?? null,
           files: (request.files ?? []).map((file) => ({ path: file.path, content: contentOf(file) })),
+          initialCommit: request.initialCommit ?? true,
+          lfsMultipartAboveBytes: request.lfsmultipartthresh ?? null,
         })
         return { json: { url: repoUrl(site, repo), name: `${repo.namespace}/${repo.name}`, id: repo.id } }
       } catch (error) {
-        throw withUrl(error, (existing) => repoUrl(site, existing))
+        throw withUrl(site, error)
       }
     },
   },
@@ -92,12 +83,4 @@ function contentOf(file: { path: string; content: string; encoding: 'base64' | '
   if (bytes.length > REGULAR_FILE_MAX_BYTES)
     throw new HubError('TooLarge', `'${printable(file.path)}' is too large to be inline`)
   return bytes
-}
-
-/** A 409 must name the repository's address: clients with `exist_ok` go on with it. */
-function withUrl(error: unknown, url: (existing: Parameters<typeof repoUrl>[1]) => string): unknown {
-  const existing = error instanceof HubError ? error.body?.['existing'] : undefined
-  if (!(error instanceof HubError) || existing === undefined) return error
-  const address = url(existing as Parameters<typeof repoUrl>[1])
-  return new HubError(error.code, error.message, { cause: error, body: { url: address } })
 }

@@ -2,7 +2,7 @@ import { REPO_TYPES } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 
 import { assertUser } from '../../../../ops/access.ts'
-import { deleteRepo } from '../../../../ops/repos.ts'
+import { deleteRepo } from '../../../../ops/deleted-repos.ts'
 import { readJson } from '../../../body.ts'
 import type { Route } from '../../../route.ts'
 
