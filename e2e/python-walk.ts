@@ -16,6 +16,8 @@ export interface Step<Facts> {
 export interface PythonWalk extends AsyncDisposable {
   /** Lets the program go on to its next step, which must have this name. */
   next<Facts>(name: string): Promise<Step<Facts>>
+  /** A line that the program reads before its next step; it is waiting for one already. */
+  say(line: string): void
   /** What the program wrote to its standard error. */
   complaints(): string
 }
@@ -81,6 +83,9 @@ export function startPython(
       const { step, ...facts } = JSON.parse(line.value) as { step: string }
       if (step !== name) throw new Error(`${program} is at '${step}', the test at '${name}'`)
       return { facts: facts as Facts, exchanges: recorder.take() }
+    },
+    say(line) {
+      child.stdin.write(`\n${line}`)
     },
     complaints: () => stderr,
     async [Symbol.asyncDispose]() {

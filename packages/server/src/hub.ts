@@ -15,6 +15,7 @@ import { admin, type AdminDeps } from './ops/admin.ts'
 import { Caches } from './ops/caches.ts'
 import type { AccountDeps } from './ops/change.ts'
 import type { Log, OpsContext } from './ops/context.ts'
+import { DownloadCounter } from './ops/downloads.ts'
 import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
 import { Signer } from './ops/signer.ts'
@@ -54,6 +55,7 @@ export async function createHub(
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
   const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
   const xorbs = opening.use(new XorbPool())
+  const downloads = opening.use(new DownloadCounter({ catalog, clock, log }))
   const ops: OpsContext = {
     catalog,
     blobs,
@@ -63,6 +65,7 @@ export async function createHub(
     signer: new Signer(dataDir.secrets.signing),
     caches: new Caches(),
     repoQueue: new KeyedQueue(),
+    downloads,
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     deleteGraceMs: config.deleteGraceHours * 3600_000,

@@ -125,6 +125,8 @@ export const TOKEN_LENGTH_MIN = 4
 export const TOKEN_LENGTH_MAX = 2048
 /** Also what deleting an account touches in one transaction. */
 export const TOKENS_PER_ACCOUNT_MAX = 500
+/** Accounts and repositories that one fine-grained token names. */
+export const GRANT_SCOPES_MAX = 100
 export const TOKEN_NAME_LENGTH_MAX = 128
 /** A hundred years: later dates are typing errors. */
 export const TOKEN_LIFETIME_MAX_DAYS = 36_500
@@ -237,6 +239,26 @@ export const XORB_BATCHES_IN_FLIGHT_MAX = 2
  */
 export const XORB_INLINE_CHUNKS_MAX = 4
 
+/** One client's requests for one repository count once within this. */
+export const DOWNLOAD_WINDOW_MS = 300_000
+
+/** Pairs of repository and client that are remembered: some 30 MB. Beyond it the longest unseen may count again early. */
+export const DOWNLOAD_CLIENTS_MAX = 200_000
+
+/** How long counted downloads wait for the next batch. */
+export const DOWNLOAD_FLUSH_MS = 5_000
+
+/** Repositories and days of one batch; a transaction holds at most 2,000 rows. */
+export const DOWNLOAD_PENDING_MAX = 2_000
+
+/** `downloads` counts so many days, today included. */
+export const DOWNLOAD_RECENT_DAYS = 30
+
+/** Days of one answer about the history. */
+export const DOWNLOAD_HISTORY_MAX_DAYS = 366
+
+/** Members or repositories of one page. */
+export const ACCOUNT_PAGE_MAX = 100
 /** How long a deleted repository can be restored, unless the operator says otherwise. */
 export const DELETE_GRACE_HOURS = 72
 /** Ten years: longer ones are typing errors. */
@@ -293,20 +315,3 @@ export const HISTORY_POINTERS_CACHE_ENTRIES_MAX = 500_000
 
 /** `Co-authored-by` lines of one commit that are listed. */
 export const COAUTHORS_MAX = 20
-
-/** How long a deleted repository can be restored, unless the operator says otherwise. */
-export const DELETE_GRACE_HOURS = 72
-/** Ten years: longer ones are typing errors. */
-export const DELETE_GRACE_MAX_HOURS = 87_600
-/** Deleted repositories whose grace has ended are looked for this often. */
-export const PURGE_POLL_MS = 5 * 60_000
-/** Those that one look takes on. */
-export const PURGE_BATCH = 100
-/** Names that lead to a repository after renames; the oldest ends when there is one more. */
-export const OLD_NAMES_PER_REPO_MAX = 100
-/** Likes and likers on one page: huggingface_hub 0.19.4 reads the first page of likers only. */
-export const LIKES_PAGE_MAX = 1000
-/** Links of contents that a duplicate gets in one transaction. */
-export const LINKS_PER_TRANSACTION = 1000
-/** Copying the history of a repository into its duplicate. */
-export const GIT_COPY_TIMEOUT_MS = 30 * 60_000

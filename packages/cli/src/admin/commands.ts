@@ -105,12 +105,19 @@ Examples:
       user: u,
       name: o['name'],
       role: o['role'],
+      scopes: o['scope'],
+      grants: typeof o['grants'] === 'string' ? parseGrants(o['grants']) : undefined,
       expiresInDays: o['expiresInDays'],
       token: typeof o['tokenFile'] === 'string' ? await readToken(o['tokenFile'], io) : undefined,
     }),
   )
     .requiredOption('--name <name>', 'what the user knows it by')
-    .option('--role <role>', 'read or write', 'write')
+    .option('--role <role>', 'read, write or fineGrained', 'write')
+    .option(
+      '--scope <scope...>',
+      'of a fineGrained one: NAMESPACE[/NAME]=PERMISSION[,PERMISSION], datasets/… and spaces/… too, * for everything',
+    )
+    .option('--grants <json>', 'of a fineGrained one: as whoami shows them')
     .option('--expires-in-days <days>', 'for ever when absent', parseDays)
     .option('--token-file <file>', "a chosen token's string, from a file or - for standard input")
   leaf(token, 'list <user>', 'list tokens, without their strings', ([u]) =>
@@ -119,6 +126,23 @@ Examples:
   leaf(token, 'delete <user> <token>', 'delete a token by name or id', ([u, t]) =>
     request('token', 'delete', { user: u, token: t }),
   )
+
+  leaf(admin, 'audit', 'who changed what, newest first', (_, o) =>
+    request('audit', 'list', {
+      repo: o['repo'],
+      actor: o['actor'],
+      action: o['action'],
+      since: o['since'],
+      before: o['before'],
+      limit: o['limit'],
+    }),
+  )
+    .option('--repo <id>', 'about one repository NAMESPACE/NAME')
+    .option('--actor <user>', 'by one user')
+    .option('--action <action>', 'e.g. repo.create, or repo. for all that begin so')
+    .option('--since <date>', 'from 2026-01-31 or 2026-01-31T12:00:00Z on')
+    .option('--before <id>', 'the page that follows the row with this id')
+    .option('--limit <count>', 'rows of a page (100)', Number)
 
   const repo = group('repo', 'repositories')
   leaf(repo, 'create <id>', 'make a repository NAMESPACE/NAME', ([id], o) =>
@@ -196,6 +220,14 @@ function repoName(id: string | undefined): { namespace: string; name: string } {
   if (!namespace || !name || rest.length > 0)
     throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
   return { namespace, name }
+}
+
+function parseGrants(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`--grants is not JSON: ${(error as Error).message}`)
+  }
 }
 
 function parseDays(text: string): number {

@@ -23,7 +23,7 @@ import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
 import type { Call, Route } from './route.ts'
 import { routes } from './routes/index.ts'
-import { routePath, siteOf, type RoutedPath } from './urls.ts'
+import { clientAddress, routePath, siteOf, type RoutedPath } from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
@@ -181,6 +181,10 @@ async function openCall(
     query: parseQuery(question === -1 ? '' : path.url.slice(question + 1)),
     params,
     headers: raw.headers,
+    client: {
+      address: clientAddress(raw.socket.remoteAddress, header('x-forwarded-for'), options.isTrustedPeer),
+      userAgent: header('user-agent') ?? '',
+    },
     body: raw,
     repo: {
       registry,

@@ -45,6 +45,8 @@ export interface Call {
   query: Query
   params: Record<string, string>
   headers: IncomingMessage['headers']
+  /** Where it comes from, and the program that it says it is. */
+  client: { address: string; userAgent: string }
   /** The unread body. */
   body: IncomingMessage
   /** Set on `{api}` and `{web}` routes. */

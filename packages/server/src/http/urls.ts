@@ -2,7 +2,7 @@
  * The one place where addresses are made. All are absolute and carry the registry's prefix (clients.md §0.1): Python
  * raises on a relative `Link`, JS silently stops at page 1.
  */
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 
 import { HubError } from '@cairn/protocol/errors'
 import { formatRepoPath, type RepoName } from '@cairn/protocol/repo-id'
@@ -71,6 +71,20 @@ export function casUrl(site: Site, domainId: string): string {
   return `${site.base}/cas/g1/${domainId}`
 }
 
+/** The picture of a user or an organization. */
+export function avatarUrl(site: Site, account: string): string {
+  return `${site.base}/api/avatars/${encodeURIComponent(account)}`
+}
+
+/** `Link` to the next page, or nothing on the last one. */
+export function nextPageHeaders(
+  site: Site,
+  pathAndQuery: string,
+  cursor: string | null,
+): Record<string, string> {
+  return cursor === null ? {} : { Link: nextPageLink(site, pathAndQuery, cursor) }
+}
+
 /** The same address with one query parameter set anew: the `Link` of the next page. */
 export function nextPageLink(site: Site, pathAndQuery: string, cursor: string): string {
   const url = new URL(pathAndQuery, 'http://any.invalid')
@@ -107,6 +121,22 @@ export function routePath(rawUrl: string): RoutedPath {
   }
   if (/^\/models\/[^/?]+\/[^/?]+/.test(url)) url = url.slice('/models'.length)
   return { url, registry }
+}
+
+/** Where a request comes from: the peer, or the nearest address that the trusted proxies in front of it name. */
+export function clientAddress(
+  peer: string | undefined,
+  forwardedFor: string | undefined,
+  isTrustedPeer: (peer: string | undefined) => boolean,
+): string {
+  let address = peer ?? ''
+  const hops = forwardedFor?.split(',').map((hop) => hop.trim()) ?? []
+  while (isTrustedPeer(address)) {
+    const hop = hops.pop()
+    if (hop === undefined || isIP(hop) === 0) break
+    address = hop
+  }
+  return address
 }
 
 /** Tells whether a peer is one of the configured proxies: addresses, or networks such as `10.0.0.0/8` and `fd00::/8`. */

@@ -7,6 +7,7 @@ import { formatRepoId, type RepoName } from '@cairn/protocol/repo-id'
 
 import type { AccountRow, CatalogRows, OrgRole, RepoRow, TokenRole } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
+import { permits, type Grants, type Permission } from './grants.ts'
 import type { Registry } from './locate.ts'
 
 /** Who asks. `operator` is the hub's own administrator on this machine, without an account. */
@@ -20,7 +21,8 @@ export type Principal =
       isAdmin: boolean
       tokenId: string
       tokenRole: TokenRole
-      grants: string | null
+      /** Of a fine-grained token; null for the other roles. */
+      grants: Grants | null
     }
 
 /** `admin`: delete, rename, settings. Each action includes those before it. */
@@ -42,11 +44,16 @@ const ACTIONS: Record<Standing, { public: readonly RepoAction[]; private: readon
 }
 
 /** What a token of this role lets its account do at all. */
-const TOKEN_ACTIONS: Record<TokenRole, readonly RepoAction[]> = {
+const TOKEN_ACTIONS: Record<Exclude<TokenRole, 'fineGrained'>, readonly RepoAction[]> = {
   read: ['read'],
   write: ['read', 'write', 'admin'],
-  // No grant exists yet that could be evaluated, so such a token gives nothing beyond what is public.
-  fineGrained: [],
+}
+
+/** What a fine-grained token needs. */
+const ACTION_PERMISSIONS: Record<RepoAction, Permission> = {
+  read: 'repo.content.read',
+  write: 'repo.write',
+  admin: 'repo.write',
 }
 
 /** Who may make repositories in a namespace. */
@@ -119,8 +126,8 @@ export async function repoFor(
       throw new HubError('Unauthenticated', 'This needs a token: hf auth login --token')
     throw new HubError(
       'Forbidden',
-      principal.kind === 'user' && !TOKEN_ACTIONS[principal.tokenRole].includes(action)
-        ? `Your token has the role '${principal.tokenRole}'; this needs one that may write`
+      principal.kind === 'user' && !tokenAllows(principal, action, repo)
+        ? tokenLacks(principal, ACTION_PERMISSIONS[action], formatRepoId(repo))
         : `You have no ${action} access to ${formatRepoId(repo)}`,
     )
   }
@@ -141,8 +148,55 @@ export async function repoActions(
   if (repo === null) return new Set()
   const byStanding = ACTIONS[standing][repo.private ? 'private' : 'public']
   if (principal.kind !== 'user') return new Set(byStanding)
-  const byToken = TOKEN_ACTIONS[principal.tokenRole]
-  return new Set(byStanding.filter((a) => byToken.includes(a) || (a === 'read' && !repo.private)))
+  return new Set(byStanding.filter((a) => (a === 'read' && !repo.private) || tokenAllows(principal, a, repo)))
+}
+
+type User = Extract<Principal, { kind: 'user' }>
+
+function tokenAllows(principal: User, action: RepoAction, repo: RepoRow): boolean {
+  if (principal.tokenRole !== 'fineGrained') return TOKEN_ACTIONS[principal.tokenRole].includes(action)
+  return tokenPermits(principal, ACTION_PERMISSIONS[action], { ownerId: repo.ownerId, repo })
+}
+
+function tokenPermits(principal: User, permission: Permission, on: Parameters<typeof permits>[2]): boolean {
+  return principal.grants !== null && permits(principal.grants, permission, on)
+}
+
+/** Why a token is refused: the permission or the role that is missing, by name. */
+function tokenLacks(principal: User, permission: Permission, subject: string): string {
+  return principal.tokenRole === 'fineGrained'
+    ? `Your fine-grained token lacks the permission '${permission}' on ${subject}`
+    : `Your token has the role '${principal.tokenRole}'; this needs one that may write`
+}
+
+/** Throws unless the token itself may do this to an account: what the account may is another question. */
+export function assertTokenPermits(
+  principal: User,
+  permission: Permission,
+  account: Pick<AccountRow, 'id' | 'name'>,
+): void {
+  const { tokenRole } = principal
+  const isRead = permission.endsWith('.read')
+  const allowed =
+    tokenRole === 'write' ||
+    (tokenRole === 'read' && isRead) ||
+    (tokenRole === 'fineGrained' && tokenPermits(principal, permission, { ownerId: account.id }))
+  if (!allowed) throw new HubError('Forbidden', tokenLacks(principal, permission, account.name))
+}
+
+/** Whether the private repositories of an account are the caller's to see: its member, with a token for all of them. */
+export async function seesPrivate(
+  ctx: Pick<OpsContext, 'catalog'>,
+  principal: Principal,
+  ownerId: string,
+): Promise<boolean> {
+  const standing = await standingTowards(ctx, principal, ownerId, null)
+  if (!ACTIONS[standing].private.includes('read')) return false
+  return (
+    principal.kind !== 'user' ||
+    principal.tokenRole !== 'fineGrained' ||
+    tokenPermits(principal, 'repo.content.read', { ownerId })
+  )
 }
 
 /** Throws unless the principal may make repositories owned by this account. */
@@ -160,19 +214,21 @@ export async function assertMayCreate(
       'Forbidden',
       `You don't have the rights to create a repository under the namespace '${namespace}'`,
     )
-  if (principal.kind === 'user' && !TOKEN_ACTIONS[principal.tokenRole].includes('write'))
-    throw new HubError(
-      'Forbidden',
-      `Your token has the role '${principal.tokenRole}'; creating a repository needs one that may write`,
-    )
+  if (principal.kind === 'user') assertTokenPermits(principal, 'repo.write', owner)
 }
 
 /** hub-api.md §24: 401 to anonymous callers, 404 to everybody else; the same text for hidden and missing. */
 export function repoNotFound(principal: Principal, name: Pick<RepoName, 'namespace' | 'name'>): HubError {
   const anonymous = principal.kind === 'anonymous'
+  const fineGrained = principal.kind === 'user' && principal.tokenRole === 'fineGrained'
+  const hint = anonymous
+    ? '. If it is private, log in with a token'
+    : fineGrained
+      ? ". If it is private, your fine-grained token needs the permission 'repo.content.read' on it"
+      : ''
   return new HubError(
     'RepoNotFound',
-    `Repository not found: ${formatRepoId(name)}${anonymous ? '. If it is private, log in with a token' : ''}`,
+    `Repository not found: ${formatRepoId(name)}${hint}`,
     anonymous ? { status: 401 } : {},
   )
 }

@@ -13,8 +13,7 @@ import type { OrgRole, TokenRole } from '../store/catalog/catalog.ts'
 import { tokenProblem } from './token-string.ts'
 
 const ORG_ROLES = ['admin', 'write', 'contributor', 'read'] as const satisfies OrgRole[]
-/** A fine-grained token without grants could do nothing. */
-const GIVEN_TOKEN_ROLES = ['read', 'write'] as const satisfies TokenRole[]
+const TOKEN_ROLES = ['read', 'write', 'fineGrained'] as const satisfies TokenRole[]
 
 /** Unknown keys are quoted in messages, however long they are. */
 const ISSUE_LENGTH_MAX = 400
@@ -39,7 +38,7 @@ export const emailField = z
   .regex(/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u, 'not an e-mail address')
 
 export const orgRoleField = z.enum(ORG_ROLES)
-export const tokenRoleField = z.enum(GIVEN_TOKEN_ROLES)
+export const tokenRoleField = z.enum(TOKEN_ROLES)
 
 export const tokenNameField = z
   .string()

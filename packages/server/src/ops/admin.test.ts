@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { accountState, openAccountDeps } from '../../test/account-deps.ts'
 import type { Principal } from './access.ts'
 import { admin, type AdminDeps } from './admin.ts'
+import { readGrants } from './grants.ts'
 import { hashToken } from './token-string.ts'
 import { whoami } from './whoami.ts'
 
@@ -50,7 +51,7 @@ async function principalOf(token: string): Promise<Principal> {
     isAdmin: account.isAdmin,
     tokenId: id,
     tokenRole: role,
-    grants,
+    grants: grants === null ? null : readGrants(grants),
   }
 }
 

@@ -27,7 +27,9 @@ import {
   removeMember,
   setMember,
 } from './accounts.ts'
+import { listAudit } from './audit-log.ts'
 import type { AccountDeps } from './change.ts'
+import { grantFields } from './grant-input.ts'
 import { createRegistry, deleteRegistry, listRegistries } from './registries.ts'
 import { createToken, deleteToken, listTokens } from './tokens.ts'
 
@@ -64,6 +66,7 @@ export interface AdminRequest {
   args: Record<string, unknown>
 }
 
+const AUDIT_PAGE_DEFAULT = 100
 const DAY_MS = 24 * 3600_000
 
 const requestSchema = z.strictObject({
@@ -137,6 +140,7 @@ const ACTIONS: Record<string, Record<string, Action>> = {
         name: tokenNameField,
         role: tokenRoleField.default('write'),
         token: tokenStringField.optional(),
+        ...grantFields,
         expiresInDays: z.number().positive().max(TOKEN_LIFETIME_MAX_DAYS).optional(),
       }),
       (deps, who, { user, expiresInDays, ...token }) =>
@@ -157,6 +161,19 @@ const ACTIONS: Record<string, Record<string, Action>> = {
     list: action(z.strictObject({}), (deps, who) => listRegistries(deps, who)),
     delete: action(z.strictObject({ registry: registryField }), (deps, who, { registry }) =>
       deleteRegistry(deps, who, registry.org, registry.slug),
+    ),
+  },
+  audit: {
+    list: action(
+      z.strictObject({
+        repo: z.string().max(400).optional(),
+        actor: nameField.optional(),
+        action: z.string().max(100).optional(),
+        since: z.iso.datetime({ offset: true }).or(z.iso.date()).transform(Date.parse).optional(),
+        before: idField.optional(),
+        limit: z.int().min(1).max(ADMIN_LIST_MAX).default(AUDIT_PAGE_DEFAULT),
+      }),
+      listAudit,
     ),
   },
   repo: {

@@ -6,6 +6,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { TOKEN_TOUCH_INTERVAL_MS } from '../limits.ts'
 import type { Principal } from './access.ts'
 import type { OpsContext } from './context.ts'
+import { readGrants } from './grants.ts'
 
 /**
  * Null means that the request carried no credential. A wrong or expired one is refused even where none was needed, as
@@ -38,6 +39,6 @@ export function principalOf(
     isAdmin: account.isAdmin,
     tokenId: token.id,
     tokenRole: token.role,
-    grants: token.grants,
+    grants: token.role === 'fineGrained' ? readGrants(token.grants) : null,
   }
 }

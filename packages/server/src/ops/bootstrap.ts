@@ -22,6 +22,7 @@ import {
 } from './account-fields.ts'
 import { accountNamed, described, insertAccount, putMember } from './accounts.ts'
 import { change, type AccountDeps, type Change } from './change.ts'
+import { grantFields, settleGrants } from './grant-input.ts'
 import { settleToken } from './tokens.ts'
 
 const userSchema = z.strictObject({
@@ -30,7 +31,14 @@ const userSchema = z.strictObject({
   fullname: fullnameField.optional(),
   email: emailField.optional(),
   tokens: z
-    .array(z.strictObject({ name: tokenNameField, role: tokenRoleField, token: tokenStringField.optional() }))
+    .array(
+      z.strictObject({
+        name: tokenNameField,
+        role: tokenRoleField,
+        token: tokenStringField.optional(),
+        ...grantFields,
+      }),
+    )
     .max(TOKENS_PER_ACCOUNT_MAX)
     .default([]),
 })
@@ -104,24 +112,32 @@ export async function applyBootstrap(deps: AccountDeps, bootstrap: Bootstrap): P
   try {
     await change(deps, { kind: 'operator' }, async (c) => {
       generated.length = 0
-      for (const wanted of bootstrap.users) {
-        const user = await settleAccount(c, 'user', wanted)
-        for (const token of wanted.tokens) {
-          const text = await settleToken(c, user, token)
-          if (text !== null && token.token === undefined)
-            generated.push({ user: user.name, name: token.name, token: text })
-        }
-      }
+      for (const wanted of bootstrap.users) await settleAccount(c, 'user', wanted)
       for (const wanted of bootstrap.orgs) {
         const org = await settleAccount(c, 'org', wanted)
         for (const { user, role } of wanted.members)
           await putMember(c, org, await accountNamed(c.rows.accounts, 'user', user), role)
+      }
+      // Last, since a token's grants may name any of the accounts.
+      for (const wanted of bootstrap.users) {
+        const user = await accountNamed(c.rows.accounts, 'user', wanted.name)
+        for (const { scopes, grants: given, ...token } of wanted.tokens) {
+          const grants = await settleGrants(token.role, { scopes, grants: given }, c.rows.accounts, noRepos)
+          const text = await settleToken(c, user, { ...token, grants })
+          if (text !== null && token.token === undefined)
+            generated.push({ user: user.name, name: token.name, token: text })
+        }
       }
     })
   } catch (error) {
     throw error instanceof HubError ? new BootstrapError([error.message], { cause: error }) : error
   }
   return generated
+}
+
+/** A repository that was deleted since would keep the hub from starting. */
+function noRepos(): Promise<never> {
+  throw new HubError('BadRequest', 'A token of the bootstrap file is granted accounts, not repositories')
 }
 
 /** The account as wanted: made, completed, or left alone. Returns it as it was found or made. */

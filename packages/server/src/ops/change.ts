@@ -26,6 +26,15 @@ export async function change<T>(
   work: (change: Change) => Promise<T>,
 ): Promise<T> {
   assertInstanceAdmin(principal)
+  return changeAs(deps, principal, work)
+}
+
+/** The same for whom the caller has found entitled. */
+export async function changeAs<T>(
+  deps: AccountDeps,
+  principal: Principal,
+  work: (change: Change) => Promise<T>,
+): Promise<T> {
   const at = deps.clock()
   const newId = (): string => Buffer.from(deps.random(12)).toString('hex')
   return deps.catalog.tx((rows) =>

@@ -6,6 +6,7 @@ import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Catalog } from '../store/catalog/catalog.ts'
 import type { XorbPool } from '../workers/xorb-pool.ts'
 import type { Caches } from './caches.ts'
+import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
 import type { Signer } from './signer.ts'
 
@@ -19,6 +20,7 @@ export interface OpsContext {
   caches: Caches
   /** Serialises changes of one repository's refs. */
   repoQueue: KeyedQueue
+  downloads: DownloadCounter
   /** Objects above `basicMaxBytes` are uploaded in parts, where the client can. */
   lfs: { basicMaxBytes: number; partBytes: number }
   /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */

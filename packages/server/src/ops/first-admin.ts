@@ -50,7 +50,7 @@ export async function ensureAdmin(deps: AccountDeps, first: FirstAdmin): Promise
         await c.rows.accounts.update(admin.id, { isAdmin: true })
         await c.audit('user.update', admin.name, { isAdmin: true })
       }
-      await settleToken(c, admin, { name: ADMIN_TOKEN_NAME, role: 'write', token: text })
+      await settleToken(c, admin, { name: ADMIN_TOKEN_NAME, role: 'write', grants: null, token: text })
     })
   return text
 }

@@ -4,7 +4,14 @@ import { formatRepoId, printable } from '@cairn/protocol/repo-id'
 
 import { LIKES_PAGE_MAX } from '../limits.ts'
 import type { AccountRow, RepoRow } from '../store/catalog/catalog.ts'
-import { assertUser, repoActions, repoFor, type Principal, type RepoLocator } from './access.ts'
+import {
+  assertTokenPermits,
+  assertUser,
+  repoActions,
+  repoFor,
+  type Principal,
+  type RepoLocator,
+} from './access.ts'
 import { auditRow } from './audit.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
@@ -23,8 +30,7 @@ export async function setLike(
 ): Promise<void> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const user = assertUser(principal)
-  if (user.tokenRole === 'read')
-    throw new HubError('Forbidden', `Your token has the role 'read'; this needs one that may write`)
+  assertTokenPermits(user, 'user.social.likes.write', { id: user.accountId, name: user.name })
   await ctx.catalog.tx(async (rows) => {
     const changed = liked
       ? await rows.likes.insert({ userId: user.accountId, repoId: repo.id, createdAt: ctx.clock() })

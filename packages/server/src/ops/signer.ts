@@ -4,7 +4,7 @@
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 
-export type SigningPurpose = 'lfs-url' | 'xorb-url' | 'cas-token' | 'cursor'
+export type SigningPurpose = 'lfs-url' | 'xorb-url' | 'cas-token' | 'cursor' | 'download-client'
 
 const SIGNATURE_BYTES = 24
 

@@ -4,14 +4,19 @@ import { printable } from '@cairn/protocol/repo-id'
 
 import { TOKENS_PER_ACCOUNT_MAX } from '../limits.ts'
 import type { AccountRow, TokenRole, TokenRow } from '../store/catalog/catalog.ts'
-import { assertInstanceAdmin, type Principal } from './access.ts'
+import { assertInstanceAdmin, repoFor, type Principal } from './access.ts'
 import { accountNamed } from './accounts.ts'
 import { change, type AccountDeps, type Change } from './change.ts'
+import { formatScopes, settleGrants, type GrantInput } from './grant-input.ts'
+import { readGrants } from './grants.ts'
+import { DEFAULT_REGISTRY } from './locate.ts'
 import { hashToken } from './token-string.ts'
 
 export interface NewToken {
   name: string
-  role: Exclude<TokenRole, 'fineGrained'>
+  role: TokenRole
+  /** JSON, as `settleGrants` makes it; null for read and write tokens. */
+  grants: string | null
   /** Chosen by the operator; made at random when absent. */
   token?: string | undefined
   expiresAt?: number | null | undefined
@@ -22,6 +27,8 @@ export interface TokenView {
   user: string
   name: string
   role: TokenRole
+  /** Of a fine-grained token, in the words that made it. */
+  scopes: string | null
   createdAt: string
   expiresAt: string | null
   lastUsedAt: string | null
@@ -32,18 +39,19 @@ export async function createToken(
   deps: AccountDeps,
   principal: Principal,
   userName: string,
-  token: NewToken,
+  { name, role, token, expiresAt, ...grantInput }: Omit<NewToken, 'grants'> & GrantInput,
 ): Promise<TokenView & { token: string }> {
+  assertInstanceAdmin(principal)
+  const grants = await settleGrants(role, grantInput, deps.catalog.rows.accounts, (repo) =>
+    repoFor(deps, principal, { registry: DEFAULT_REGISTRY, ...repo }, 'read'),
+  )
   return change(deps, principal, async (c) => {
     const user = await accountNamed(c.rows.accounts, 'user', userName)
     const tokens = await c.rows.tokens.list(user.id)
-    if (tokens.some((t) => t.name === token.name))
-      throw new HubError(
-        'Conflict',
-        `'${user.name}' has a token named '${printable(token.name)}': delete it first, or choose another name`,
-      )
-    const { row, text } = await insertToken(c, user, token, tokens.length)
-    return { ...viewOf(user, row), token: text }
+    assertNameFree(user, tokens, name)
+    const wanted = { name, role, grants, token, expiresAt }
+    const { row, text } = await insertToken(c, user, wanted, tokens.length)
+    return { ...tokenView(user, row), token: text }
   })
 }
 
@@ -54,7 +62,7 @@ export async function listTokens(
 ): Promise<TokenView[]> {
   assertInstanceAdmin(principal)
   const user = await accountNamed(deps.catalog.rows.accounts, 'user', userName)
-  return (await deps.catalog.rows.tokens.list(user.id)).map((token) => viewOf(user, token))
+  return (await deps.catalog.rows.tokens.list(user.id)).map((token) => tokenView(user, token))
 }
 
 /** By id or by name. The token ends with the next request that shows it. */
@@ -71,12 +79,20 @@ export async function deleteToken(
     if (token === undefined)
       throw new HubError('NotFound', `'${user.name}' has no token '${printable(nameOrId)}'`)
     await dropToken(c, user, token)
-    return viewOf(user, token)
+    return tokenView(user, token)
   })
 }
 
+export function assertNameFree(user: AccountRow, tokens: readonly TokenRow[], name: string): void {
+  if (tokens.some((token) => token.name === name))
+    throw new HubError(
+      'Conflict',
+      `'${user.name}' has a token named '${printable(name)}': delete it first, or choose another name`,
+    )
+}
+
 /** Conflict when the string is in use already, whoever's it is. */
-async function insertToken(
+export async function insertToken(
   c: Change,
   user: AccountRow,
   token: NewToken,
@@ -99,7 +115,7 @@ async function insertToken(
     name: token.name,
     hash,
     role: token.role,
-    grants: null,
+    grants: token.grants,
     createdAt: c.at,
     expiresAt: token.expiresAt ?? null,
     lastUsedAt: null,
@@ -108,12 +124,13 @@ async function insertToken(
   await c.audit('token.create', `${user.name}/${row.name}`, {
     id: row.id,
     role: row.role,
+    ...(row.grants === null ? {} : { scopes: formatScopes(readGrants(row.grants)) }),
     expiresAt: row.expiresAt,
   })
   return { row, text }
 }
 
-async function dropToken(c: Change, user: AccountRow, token: TokenRow): Promise<void> {
+export async function dropToken(c: Change, user: AccountRow, token: TokenRow): Promise<void> {
   await c.rows.tokens.delete(token.id)
   await c.audit('token.delete', `${user.name}/${token.name}`, { id: token.id })
 }
@@ -127,20 +144,21 @@ export async function settleToken(c: Change, user: AccountRow, wanted: NewToken)
   const found = tokens.find((token) => token.name === wanted.name)
   if (found !== undefined) {
     const sameText = wanted.token === undefined || hashToken(wanted.token) === found.hash
-    if (sameText && found.role === wanted.role) return null
+    if (sameText && found.role === wanted.role && found.grants === wanted.grants) return null
     await dropToken(c, user, found)
   }
   const { text } = await insertToken(c, user, wanted, tokens.length - (found === undefined ? 0 : 1))
   return text
 }
 
-function viewOf(user: AccountRow, token: TokenRow): TokenView {
+export function tokenView(user: { name: string }, token: TokenRow): TokenView {
   const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())
   return {
     id: token.id,
     user: user.name,
     name: token.name,
     role: token.role,
+    scopes: token.role === 'fineGrained' ? formatScopes(readGrants(token.grants)) : null,
     createdAt: new Date(token.createdAt).toISOString(),
     expiresAt: iso(token.expiresAt),
     lastUsedAt: iso(token.lastUsedAt),

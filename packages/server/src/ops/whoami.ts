@@ -4,6 +4,7 @@ import { HubError } from '@cairn/protocol/errors'
 import type { OrgRole, TokenRole } from '../store/catalog/catalog.ts'
 import type { Principal } from './access.ts'
 import type { AccountDeps } from './change.ts'
+import { readGrants, type Grants } from './grants.ts'
 
 export interface Whoami {
   type: 'user'
@@ -26,7 +27,13 @@ export interface Whoami {
   }[]
   auth: {
     type: 'access_token'
-    accessToken: { displayName: string; role: TokenRole; createdAt: string; expiration?: string }
+    accessToken: {
+      displayName: string
+      role: TokenRole
+      createdAt: string
+      expiration?: string
+      fineGrained?: Grants
+    }
   }
 }
 
@@ -67,6 +74,7 @@ export async function whoami(
         role: token.role,
         createdAt: new Date(token.createdAt).toISOString(),
         ...(token.expiresAt === null ? {} : { expiration: new Date(token.expiresAt).toISOString() }),
+        ...(token.role === 'fineGrained' ? { fineGrained: readGrants(token.grants) } : {}),
       },
     },
   }

@@ -2,9 +2,12 @@
 import type { Route } from '../route.ts'
 import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
+import { avatarRoutes } from './api/avatars.ts'
+import { organizationRoutes } from './api/organizations.ts'
 import { authCheckRoutes } from './api/repo/auth-check.ts'
 import { commitRoutes } from './api/repo/commit.ts'
 import { compareRoutes } from './api/repo/compare.ts'
+import { downloadRoutes } from './api/repo/downloads.ts'
 import { duplicateRoutes } from './api/repo/duplicate.ts'
 import { infoRoutes } from './api/repo/info.ts'
 import { lfsFilesRoutes } from './api/repo/lfs-files.ts'
@@ -20,6 +23,9 @@ import { xetTokenRoutes } from './api/repo/xet-token.ts'
 import { createRoutes } from './api/repos/create.ts'
 import { deleteRoutes } from './api/repos/delete.ts'
 import { moveRoutes } from './api/repos/move.ts'
+import { repositorySettingsRoutes } from './api/settings/repositories.ts'
+import { tokenSettingsRoutes } from './api/settings/tokens.ts'
+import { userRoutes } from './api/users.ts'
 import { userLikesRoutes } from './api/users/likes.ts'
 import { validateYamlRoutes } from './api/validate-yaml.ts'
 import { whoamiRoutes } from './api/whoami-v2.ts'
@@ -60,6 +66,12 @@ export const routes: readonly Route[] = [
   ...shardRoutes,
   ...reconstructionRoutes,
   ...oauthRoutes,
+  ...userRoutes,
+  ...organizationRoutes,
+  ...avatarRoutes,
+  ...repositorySettingsRoutes,
+  ...tokenSettingsRoutes,
+  ...downloadRoutes,
   ...adminRoutes,
   ...absentRoutes,
 ]

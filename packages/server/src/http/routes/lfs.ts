@@ -22,6 +22,7 @@ import {
 } from '../../ops/lfs.ts'
 import { grantCas } from '../../ops/xet/grants.ts'
 import { readChunks, readJson } from '../body.ts'
+import { clientOf, countDownload } from '../count-download.ts'
 import { firstOf } from '../query.ts'
 import type { Call, Route } from '../route.ts'
 import { casUrl, repoApiUrl } from '../urls.ts'
@@ -92,6 +93,7 @@ export const lfsRoutes: readonly Route[] = [
         throw new HubError('RangeNotSatisfiable', undefined, {
           headers: { 'Content-Range': `bytes */${source.sizeBytes}` },
         })
+      countDownload(call, repo.id)
       if (range === null) return { headers, content: { source } }
       const contentRange = `bytes ${range.start}-${range.end}/${source.sizeBytes}`
       return {
@@ -192,7 +194,7 @@ function objectShape(
 /** JS and git-xet take the token from the action's headers and refresh it at its address (xet.md §9.2). */
 async function xetAction(call: Call, ref: string | null): Promise<Action> {
   const revision = ref ?? 'main'
-  const grant = await grantCas(call.ops, call.principal, call.repo, 'write', revision)
+  const grant = await grantCas(call.ops, call.principal, call.repo, 'write', revision, clientOf(call))
   const { accessToken, exp, domainId } = grant
   return {
     href: `${repoApiUrl(call.site, call.repo)}/xet-write-token/${encodeURIComponent(revision)}`,

@@ -6,6 +6,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { RepoMovedError } from '../../ops/access.ts'
 import { resolveFile, type ResolvedFile } from '../../ops/files.ts'
 import { contentHeaders } from '../content-headers.ts'
+import { countDownload } from '../count-download.ts'
 import type { Reply } from '../reply.ts'
 import type { Call, Route } from '../route.ts'
 import { casUrl, repoApiUrl, type Site } from '../urls.ts'
@@ -51,7 +52,9 @@ async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
       headers: { ...headers, 'Content-Type': XET_FILE_INFO },
       json: { hash: file.xetHash, size: file.content.sizeBytes },
     }
-  return ranged(file, headers, call.headers.range, call.headers['if-none-match'])
+  const reply = ranged(file, headers, call.headers.range, call.headers['if-none-match'])
+  if (form === 'content' && reply.content !== undefined) countDownload(call, file.repo.id)
+  return reply
 }
 
 /** What the client needs to know the file by; the same on HEAD, GET and 206. */

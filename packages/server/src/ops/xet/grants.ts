@@ -14,8 +14,9 @@ import { resolveRevision } from '../revisions.ts'
 
 export type CasScope = 'read' | 'write'
 
-/** r: repository id, s: scope, t: id of the access token (null: anonymous), o: made by the operator, e: unix seconds. */
+/** c: whom its downloads count for, r: repository id, s: scope, t: id of the access token (null: anonymous), o: made by the operator, e: unix seconds. */
 const Sealed = z.object({
+  c: z.string(),
   r: z.string(),
   s: z.enum(['read', 'write']),
   t: z.string().nullable(),
@@ -33,11 +34,14 @@ export async function grantCas(
   locator: RepoLocator,
   scope: CasScope,
   revision: string,
+  /** Whom downloads with it count for. */
+  client: string,
 ): Promise<{ accessToken: string; exp: number; domainId: string }> {
   const repo = await repoFor(ctx, principal, locator, scope)
   if (scope === 'read') await resolveRevision(ctx, repo, revision)
   const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
   const sealed: z.infer<typeof Sealed> = {
+    c: client,
     r: repo.id,
     s: scope,
     t: principal.kind === 'user' ? principal.tokenId : null,
@@ -53,9 +57,23 @@ export async function grantCas(
  */
 export async function openGrant(
   ctx: OpsContext,
-  { token, domainId }: { token: string | null; domainId: string },
+  credential: CasCredential,
   scope: CasScope,
 ): Promise<RepoRow> {
+  return (await openDownload(ctx, credential, scope)).repo
+}
+
+interface CasCredential {
+  token: string | null
+  domainId: string
+}
+
+/** The same, with the client that the token was made for. */
+export async function openDownload(
+  ctx: OpsContext,
+  { token, domainId }: CasCredential,
+  scope: CasScope = 'read',
+): Promise<{ repo: RepoRow; client: string }> {
   const sealed = Sealed.safeParse(token === null ? null : ctx.signer.unseal('cas-token', token))
   if (!sealed.success || (sealed.data.e + CAS_TOKEN_GRACE_S) * 1000 < ctx.clock())
     throw new HubError('InvalidCredentials', 'The CAS token is missing, not valid or expired')
@@ -67,7 +85,7 @@ export async function openGrant(
   const actions = principal === null ? null : await repoActions(ctx, principal, repo)
   if (repo === null || repo.deletedAt !== null || repo.domainId !== domainId || !actions?.has(scope))
     throw new HubError('Forbidden', 'This CAS token is no longer good for its repository')
-  return repo
+  return { repo, client: grant.c }
 }
 
 async function principalBehind(ctx: OpsContext, grant: z.infer<typeof Sealed>): Promise<Principal | null> {

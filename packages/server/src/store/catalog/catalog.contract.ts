@@ -2,10 +2,12 @@
 import { describe } from 'vitest'
 
 import { contentContract } from './contract/content.ts'
+import { downloadsContract } from './contract/downloads.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
 import { lifecycleContract } from './contract/lifecycle.ts'
+import { ownedReposContract } from './contract/owned-repos.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
 import { xetContract } from './contract/xet.ts'
@@ -19,6 +21,8 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('LFS objects', () => contentContract(make))
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))
+    describe('what an account owns', () => ownedReposContract(make))
+    describe('downloads', () => downloadsContract(make))
     describe('transactions', () => transactionsContract(make))
   })
 }

@@ -6,9 +6,13 @@
 import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
 
+import type { AuditRows } from './audit-rows.ts'
 import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+import type { DownloadRows, OwnedRepoRows } from './usage.ts'
 
+export type { AuditFilter, AuditRows } from './audit-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
 
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
@@ -204,6 +208,8 @@ export interface TokenRows {
   get(id: string): Promise<{ token: TokenRow; account: AccountRow } | null>
   list(accountId: string): Promise<TokenRow[]>
   touch(id: string, lastUsedAt: number): Promise<void>
+  /** The token keeps everything but its string. */
+  setHash(id: string, hash: string): Promise<void>
   delete(id: string): Promise<void>
 }
 
@@ -311,12 +317,6 @@ export interface XetRows {
   insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>
 }
 
-export interface AuditRows {
-  insert(row: AuditRow): Promise<void>
-  /** Newest first; `before` is the last row of the page before, so that rows of one millisecond are not lost. */
-  list(filter: { repoId?: string; before?: Pick<AuditRow, 'at' | 'id'>; limit: number }): Promise<AuditRow[]>
-}
-
 export interface OutboxRows {
   /** Claims up to `limit` due events until `leaseUntil`; an event whose lease ended can be claimed again. */
   claim(now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
@@ -339,6 +339,8 @@ export interface CatalogRows {
   blobs: BlobRows
   xet: XetRows
   audit: AuditRows
+  owned: OwnedRepoRows
+  downloads: DownloadRows
   outbox: OutboxRows
 }
 

@@ -54,6 +54,7 @@ async function fill(catalog: Catalog): Promise<void> {
     await rows.oldNames.insert(old, 'moved', 2, 10)
     await rows.likes.insert({ userId: 'ann', repoId: 'tiny', createdAt: 3 })
     await rows.xet.insertEpoch({ id: 'e1', key: new Uint8Array(32), endsAt: 9 })
+    await rows.downloads.add([{ repoId: 'tiny', day: 20_000, count: 3 }])
     await rows.audit.insert({
       id: 'a1',
       at: 1,

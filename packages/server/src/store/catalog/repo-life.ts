@@ -37,6 +37,8 @@ export interface LikeRows {
   /** False when it was not liked. */
   delete(userId: string, repoId: string): Promise<boolean>
   count(repoId: string): Promise<number>
+  /** How many public repositories a user likes. */
+  countPublic(userId: string): Promise<number>
   /** Newest first; `before` is the last one of the page before. */
   likersOf(
     repoId: string,

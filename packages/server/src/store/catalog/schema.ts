@@ -107,6 +107,7 @@ export interface Schema {
     subject: string
     details: string
   }
+  downloads_daily: { repo_id: string; day: number; count: number }
   outbox: {
     id: Generated<number>
     event: string

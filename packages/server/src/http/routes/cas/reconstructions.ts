@@ -7,16 +7,19 @@ import {
   type FetchUrl,
 } from '@cairn/protocol/xet/reconstruction-json'
 
-import { openGrant } from '../../../ops/xet/grants.ts'
+import { openDownload, openGrant } from '../../../ops/xet/grants.ts'
 import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
 import { casCredential } from '../../auth.ts'
+import { countDownload } from '../../count-download.ts'
 import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
 import { casUrl } from '../../urls.ts'
 
-async function plan({ ops, headers, params, site }: Call, version: 1 | 2): Promise<Reply> {
-  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
+async function plan(call: Call, version: 1 | 2): Promise<Reply> {
+  const { ops, headers, params, site } = call
+  const { repo, client } = await openDownload(ops, casCredential({ headers, params }))
   const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
+  countDownload(call, repo.id, client)
   const url: FetchUrl = (xorb, { start, end }) => {
     const { domainId, expires, signature } = signXorb(ops, found.domainId, xorb, { start, end })
     const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })

@@ -9,11 +9,12 @@ import type { Schema } from '../schema.ts'
 import type { SqlDialect } from '../sql-dialect.ts'
 import { initial } from './0001-initial.ts'
 import { lifecycle } from './0002-lifecycle.ts'
+import { downloads } from './0003-downloads.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
 
-export const MIGRATIONS: readonly Migration[] = [initial, lifecycle]
+export const MIGRATIONS: readonly Migration[] = [initial, lifecycle, downloads]
 
 /** Schema number of the open database, as it is written there. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<string> {

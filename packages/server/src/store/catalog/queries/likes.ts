@@ -27,6 +27,17 @@ export function likeRows(db: Kysely<Schema>): LikeRows {
       return Number((await query.where('repo_id', '=', repoId).executeTakeFirstOrThrow()).count)
     },
 
+    async countPublic(userId) {
+      const query = db
+        .selectFrom('likes')
+        .innerJoin('repos', 'repos.id', 'likes.repo_id')
+        .select((eb) => eb.fn.countAll().as('count'))
+        .where('likes.user_id', '=', userId)
+        .where('repos.deleted_at', 'is', null)
+        .where('repos.private', '=', 0)
+      return Number((await query.executeTakeFirstOrThrow()).count)
+    },
+
     async likersOf(repoId, before, limit) {
       let query = db
         .selectFrom('likes')

@@ -6,9 +6,11 @@ import type { Schema } from '../schema.ts'
 import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
+import { downloadRows } from './downloads.ts'
 import { likeRows } from './likes.ts'
 import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
+import { ownedRepoRows } from './owned-repos.ts'
 import { refRows } from './refs.ts'
 import { registryRows } from './registries.ts'
 import { repoRows } from './repos.ts'
@@ -30,6 +32,8 @@ export function catalogRows(db: Kysely<Schema>): CatalogRows {
     blobs: blobRows(db),
     xet: xetRows(db),
     audit: auditRows(db),
+    owned: ownedRepoRows(db),
+    downloads: downloadRows(db),
     outbox: outboxRows(db),
   }
 }

@@ -74,6 +74,10 @@ export function tokenRows(db: Kysely<Schema>): TokenRows {
       await db.updateTable('tokens').set({ last_used_at: lastUsedAt }).where('id', '=', id).execute()
     },
 
+    async setHash(id, hash) {
+      await db.updateTable('tokens').set({ hash }).where('id', '=', id).execute()
+    },
+
     async delete(id) {
       await db.deleteFrom('tokens').where('id', '=', id).execute()
     },

@@ -3,6 +3,7 @@ import { formatDate } from '@cairn/protocol/api/dates'
 import { readBoolean, readExpand } from '@cairn/protocol/api/query'
 import { HubError } from '@cairn/protocol/errors'
 
+import { downloadSummary, type DownloadSummary } from '../../../../ops/downloads.ts'
 import { repoInfo, type RepoInfo } from '../../../../ops/info.ts'
 import type { Reply } from '../../../reply.ts'
 import type { Call, Route } from '../../../route.ts'
@@ -27,7 +28,7 @@ async function info({ ops, principal, repo, query }: Call, revision: string | nu
   if (securityStatus)
     throw new HubError('NotImplemented', 'This hub does not scan files: securityStatus is not known')
   const found = await repoInfo(ops, principal, repo, revision, { blobs })
-  const fields = fieldsOf(found)
+  const fields = fieldsOf(found, await downloadSummary(ops, found.repo.id))
   const wanted = expand.length > 0 ? expand : Object.keys(fields).filter((field) => !ON_DEMAND.has(field))
   const id = `${found.repo.namespace}/${found.repo.name}`
   const json: Record<string, unknown> = {
@@ -43,9 +44,12 @@ async function info({ ops, principal, repo, query }: Call, revision: string | nu
 }
 
 /** Sent only when asked for by `expand`. */
-const ON_DEMAND: ReadonlySet<string> = new Set(['xetEnabled'])
+const ON_DEMAND: ReadonlySet<string> = new Set(['xetEnabled', 'downloadsAllTime'])
 
-function fieldsOf({ repo, commit, card, facts, siblings }: RepoInfo): Record<string, unknown> {
+function fieldsOf(
+  { repo, commit, card, facts, siblings }: RepoInfo,
+  downloads: DownloadSummary,
+): Record<string, unknown> {
   const common = {
     author: repo.namespace,
     sha: commit.oid === '' ? null : commit.oid,
@@ -54,8 +58,9 @@ function fieldsOf({ repo, commit, card, facts, siblings }: RepoInfo): Record<str
     private: repo.private,
     gated: false,
     disabled: repo.disabled,
-    // Required by huggingface_hub up to 0.23. Nothing is counted and nobody can like yet.
-    downloads: 0,
+    downloads: downloads.recent,
+    downloadsAllTime: downloads.allTime,
+    // Required by huggingface_hub up to 0.23. Nobody can like yet.
     likes: 0,
     tags: facts.tags,
     cardData: card ?? undefined,

@@ -1,5 +1,6 @@
 /** Likes of a repository: hub-api.md §3.2. */
 import { listLikers, setLike } from '../../../../ops/likes.ts'
+import { userShape } from '../../../account-shapes.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
 import { nextPageLink } from '../../../urls.ts'
@@ -23,13 +24,7 @@ export const likeRoutes: readonly Route[] = [
       const { users, nextCursor } = await listLikers(ops, principal, repo, page)
       return {
         headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
-        json: users.map(({ id, name, fullname }) => ({
-          _id: id,
-          user: name,
-          fullname: fullname ?? name,
-          avatarUrl: `${site.base}/api/users/${name}/avatar`,
-          type: 'user',
-        })),
+        json: users.map((user) => userShape(site, user)),
       }
     },
   },

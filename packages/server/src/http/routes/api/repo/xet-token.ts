@@ -1,4 +1,5 @@
 import { grantCas } from '../../../../ops/xet/grants.ts'
+import { clientOf } from '../../../count-download.ts'
 import type { Reply } from '../../../reply.ts'
 import type { Call, Route } from '../../../route.ts'
 import { casUrl } from '../../../urls.ts'
@@ -6,12 +7,17 @@ import { refusePullRequest } from './pull-request.ts'
 import { revisionOf } from './refs.ts'
 
 /** Both forms at once: huggingface_hub up to 1.18 reads the headers, everything newer the JSON (xet.md §7). */
-async function tokenReply(
-  { ops, principal, repo, rest, query, site }: Call,
-  scope: 'read' | 'write',
-): Promise<Reply> {
+async function tokenReply(call: Call, scope: 'read' | 'write'): Promise<Reply> {
+  const { ops, principal, repo, rest, query, site } = call
   refusePullRequest(query)
-  const { accessToken, exp, domainId } = await grantCas(ops, principal, repo, scope, revisionOf(rest))
+  const { accessToken, exp, domainId } = await grantCas(
+    ops,
+    principal,
+    repo,
+    scope,
+    revisionOf(rest),
+    clientOf(call),
+  )
   return {
     headers: {
       'X-Xet-Cas-Url': casUrl(site, domainId),
