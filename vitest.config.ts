@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
+import { findPostgres } from './packages/testkit/src/start-postgres.ts'
+
+// Where PostgreSQL is not installed, the unit tests say so with their skipped ones, and CI fails.
+const postgres = await findPostgres()
+
 export default defineConfig({
   test: {
-    globalSetup: ['./test/require-node-24.ts'],
+    globalSetup: ['./test/require-node-24.ts', './test/offer-postgres.ts'],
     reporters: ['default', './test/closing-line.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'test/*.test.ts'] } },
@@ -14,6 +19,19 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
+      ...(postgres === null
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'integration-postgres',
+                include: ['packages/server/test/**/*.test.ts'],
+                testTimeout: 30_000,
+                env: { CAIRN_TEST_DATABASE: 'postgres' },
+              },
+            },
+          ]),
       {
         extends: true,
         test: {

@@ -138,7 +138,7 @@ describe('inside the server', () => {
   test.each([
     ['fastify', /^fastify$/, /^packages\/server\/src\/http\//],
     ['kysely', /^kysely$/, /^packages\/server\/src\/store\//],
-    ['node:child_process', /^node:child_process$/, /^packages\/server\/src\/git\//],
+    ['node:child_process', /^node:child_process$/, /^packages\/(?:server\/src\/git|testkit\/src)\//],
     ['node:worker_threads', /^node:worker_threads$/, /^packages\/server\/src\/workers\//],
   ])('only one folder imports %s', (_, module, folder) => {
     expect(importsWhere(({ to }) => module.test(to))).not.toEqual([])
@@ -147,7 +147,7 @@ describe('inside the server', () => {
 
   test('only hub.ts knows which backends were chosen', () => {
     const backends =
-      /\/server\/src\/(?:store\/blobs\/disk|store\/catalog\/sqlite|git\/store|workers\/xorb-pool)\.ts$/
+      /\/server\/src\/(?:store\/blobs\/disk|store\/catalog\/(?:sqlite|postgres)|git\/store|workers\/xorb-pool)\.ts$/
     const chosen = sources
       .flatMap(({ imports }) => imports)
       .filter(({ from, to, isType }) => backends.test(to) && !isType && partOf(from) !== partOf(to))

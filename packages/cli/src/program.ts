@@ -41,6 +41,10 @@ function buildProgram(io: CliIo): Command {
     .command('serve')
     .description('start a hub, and stop it again with Ctrl-C or SIGTERM')
     .option('--data <dir>', 'data directory, made when missing (CAIRN_DATA; ./cairn-data)')
+    .option(
+      '--database <url>',
+      'postgres://… instead of SQLite; with a password better in CAIRN_DATABASE, which no other user sees',
+    )
     .option('--host <address>', 'address to listen on (CAIRN_HOST; 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 picks a free one (CAIRN_PORT; 8080)')
     .option(

@@ -20,6 +20,7 @@ function problemsOf(flags: ConfigFlags, env: NodeJS.ProcessEnv = {}): string[] {
 test('without any choice the hub serves this machine only, from the current directory', () => {
   expect(read()).toEqual({
     dataDir: '/home/ada/cairn-data',
+    databaseUrl: null,
     host: '127.0.0.1',
     port: 8080,
     publicUrl: null,
@@ -35,6 +36,7 @@ test('without any choice the hub serves this machine only, from the current dire
 test('variables choose, flags win, empty variables are absent', () => {
   const env = {
     CAIRN_DATA: '/srv/cairn',
+    CAIRN_DATABASE: 'postgres://cairn:s3cret@db.example.org/hub?sslmode=require',
     CAIRN_HOST: '0.0.0.0',
     CAIRN_PORT: '9000',
     CAIRN_PUBLIC_URL: 'https://hub.example.org/',
@@ -47,6 +49,7 @@ test('variables choose, flags win, empty variables are absent', () => {
   }
   expect(read({ port: '0', data: 'elsewhere' }, env)).toEqual({
     dataDir: '/home/ada/elsewhere',
+    databaseUrl: 'postgres://cairn:s3cret@db.example.org/hub?sslmode=require',
     host: '0.0.0.0',
     port: 0,
     publicUrl: 'https://hub.example.org',
@@ -78,6 +81,10 @@ test.each<[string, ConfigFlags, NodeJS.ProcessEnv, string]>([
   ['a public URL with an inner double slash', { publicUrl: 'http://x/a//b' }, {}, '--public-url'],
   ['a host name as proxy', {}, { CAIRN_TRUSTED_PROXIES: 'proxy.local' }, 'CAIRN_TRUSTED_PROXIES'],
   ['a proxy range too narrow', {}, { CAIRN_TRUSTED_PROXIES: '10.0.0.0/33' }, 'CAIRN_TRUSTED_PROXIES'],
+  ['a database of another kind', { database: 'mysql://x/hub' }, {}, '--database'],
+  ['a database without a name', { database: 'postgres://x' }, {}, '--database'],
+  ['a schema that needs quotes', {}, { CAIRN_DATABASE: 'postgres://x/hub?schema=A' }, 'CAIRN_DATABASE'],
+  ['an unknown parameter', {}, { CAIRN_DATABASE: 'postgres://x/hub?ssl=1' }, 'CAIRN_DATABASE'],
   ['an unknown domain', {}, { CAIRN_DEDUP_DOMAIN: 'repo' }, 'CAIRN_DEDUP_DOMAIN'],
   ['a token that clients refuse', {}, { CAIRN_ADMIN_TOKEN: 'api_org_x' }, 'CAIRN_ADMIN_TOKEN'],
   ['an unknown level', { logLevel: 'loud' }, {}, '--log-level'],
@@ -88,9 +95,14 @@ test.each<[string, ConfigFlags, NodeJS.ProcessEnv, string]>([
 test('every bad value has its own line, and a secret is in none', () => {
   const problems = problemsOf(
     { port: 'x' },
-    { CAIRN_ADMIN_TOKEN: 'se cret', CAIRN_DEDUP_DOMAIN: 'line\nbreak' },
+    {
+      CAIRN_DATABASE: 'postgres://u:s%cret@x/hub',
+      CAIRN_ADMIN_TOKEN: 'se cret',
+      CAIRN_DEDUP_DOMAIN: 'line\nbreak',
+    },
   )
   expect(problems.map((line) => line.split(':')[0])).toEqual([
+    'CAIRN_DATABASE',
     '--port',
     'CAIRN_ADMIN_TOKEN',
     'CAIRN_DEDUP_DOMAIN',

@@ -8,9 +8,12 @@ import { resolve } from 'node:path'
 import { printable } from '@cairn/protocol/repo-id'
 
 import { tokenProblem } from './ops/token-string.ts'
+import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
 
 export interface Config {
   dataDir: string
+  /** URL of PostgreSQL, perhaps with a password: never shown. Null: the data directory's own SQLite file. */
+  databaseUrl: string | null
   host: string
   /** 0: the system picks one. */
   port: number
@@ -31,6 +34,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface ConfigFlags {
   data?: string | undefined
+  database?: string | undefined
   host?: string | undefined
   port?: string | undefined
   publicUrl?: string | undefined
@@ -77,6 +81,7 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
 
   const config: Config = {
     dataDir: setting(flags.data, '--data', 'CAIRN_DATA', resolve(cwd, 'cairn-data'), path),
+    databaseUrl: setting<string | null>(flags.database, '--database', 'CAIRN_DATABASE', null, parseDatabase),
     host: setting(flags.host, '--host', 'CAIRN_HOST', '127.0.0.1', parseHost),
     port: setting(flags.port, '--port', 'CAIRN_PORT', 8080, parsePort),
     publicUrl: setting<string | null>(
@@ -105,6 +110,11 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
 
 function nonEmpty(text: string): string {
   if (text.trim() === '' || text.includes('\0')) throw new Error('a path is needed')
+  return text
+}
+
+function parseDatabase(text: string): string {
+  parsePostgresUrl(text)
   return text
 }
 

@@ -4,13 +4,15 @@ import { HubError } from '@cairn/protocol/errors'
 import { ConfigError } from './config.ts'
 import { DataDirError } from './data-dir.ts'
 import { BootstrapError } from './ops/bootstrap.ts'
-import { SchemaVersionError } from './store/catalog/catalog.ts'
+import { CatalogUnavailableError, SchemaVersionError } from './store/catalog/catalog.ts'
 
 /** One line, or null: the failure is a fault of the hub's own and deserves its stack. */
 export function explainFailure(error: unknown): string | null {
   if (error instanceof BootstrapError) return `bootstrap: ${error.message}`
   if (error instanceof SchemaVersionError)
     return `${error.message}: start the version of Cairn that wrote it, or restore a backup; nothing was changed`
+  if (error instanceof CatalogUnavailableError)
+    return `the database ${error.place} cannot be used: ${error.reason}`
   if (error instanceof ConfigError || error instanceof DataDirError || error instanceof HubError)
     return error.message
 

@@ -19,7 +19,7 @@ import { repairDirty } from './ops/land.ts'
 import { Signer } from './ops/signer.ts'
 import { nativePrimitives } from './primitives.ts'
 import { DiskBlobStore } from './store/blobs/disk.ts'
-import { openSqliteCatalog } from './store/catalog/sqlite.ts'
+import type { Catalog } from './store/catalog/catalog.ts'
 import { XorbPool } from './workers/xorb-pool.ts'
 
 export interface Hub {
@@ -47,7 +47,7 @@ export async function createHub(
 ): Promise<Hub> {
   const clock = options.clock ?? Date.now
   await using opening = new AsyncDisposableStack()
-  const catalog = opening.use(await openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock }))
+  const catalog = opening.use(await openCatalog(config, dataDir, clock))
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
   const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
   const xorbs = opening.use(new XorbPool())
@@ -98,4 +98,14 @@ export async function createHub(
       await backends.disposeAsync()
     },
   }
+}
+
+/** Only the chosen engine is loaded. */
+async function openCatalog(config: Config, dataDir: DataDir, clock: () => number): Promise<Catalog> {
+  if (config.databaseUrl === null) {
+    const { openSqliteCatalog } = await import('./store/catalog/sqlite.ts')
+    return openSqliteCatalog({ path: dataDir.catalogPath, migrate: true, clock })
+  }
+  const { openPostgresCatalog } = await import('./store/catalog/postgres.ts')
+  return openPostgresCatalog({ url: config.databaseUrl, migrate: true, clock })
 }

@@ -94,6 +94,18 @@ export const SQLITE_CACHE_MAX_BYTES = 32 * MIB
 export const SQLITE_WAL_KEPT_MAX_BYTES = 64 * MIB
 /** Transactions that follow one another give way to the event loop after this long: node:sqlite never yields. */
 export const TRANSACTION_BURST_MS = 8
+/** Connections of one hub to PostgreSQL that read; one more writes. */
+export const POSTGRES_READERS_MAX = 8
+/** To connect, and to wait for a free connection. */
+export const POSTGRES_CONNECT_MS = 10_000
+/** One statement; the longest are listings. */
+export const POSTGRES_STATEMENT_MS = 30_000
+/** An idle connection is closed after this long. */
+export const POSTGRES_IDLE_MS = 60_000
+/** A hub that stops in the middle of a transaction loses it, and with it the lock that others wait for. */
+export const POSTGRES_TRANSACTION_IDLE_MS = 30_000
+/** Rows that a copy of a catalog holds at a time; a row of `xorbs` has up to some hundred KiB. */
+export const COPY_BATCH_ROWS = 250
 /** Why a job failed, as kept with its event. */
 export const OUTBOX_REASON_LENGTH_MAX = 1000
 /** How long a stop may take in all: the drain, then what the backends need to close. */

@@ -7,7 +7,10 @@ import { join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import type { TestHub } from '@cairn/testkit/start-hub'
+import { Client } from 'pg'
 import { expect } from 'vitest'
+
+import { parsePostgresUrl } from '../src/store/catalog/postgres-url.ts'
 
 const NOTED_BY_THE_WAY: Readonly<Record<string, readonly string[]>> = {
   tokens: ['last_used_at'],
@@ -24,8 +27,10 @@ export interface HubState {
   blobs: string[]
 }
 
-export async function hubState({ hub, dataDir }: TestHub): Promise<HubState> {
-  const catalog = catalogRows(join(dataDir, 'catalog.db'))
+export async function hubState({ hub, dataDir, databaseUrl }: TestHub): Promise<HubState> {
+  const tables =
+    databaseUrl === null ? readFileTables(join(dataDir, 'catalog.db')) : await readSchemaTables(databaseUrl)
+  const catalog = catalogRows(tables)
   const projected: HubState['projected'] = {}
   for (const row of catalog['repos'] ?? []) {
     const repo = JSON.parse(row) as { id: string }
@@ -58,40 +63,58 @@ export async function expectUnchanged<T>(hub: TestHub, story: () => Promise<T>):
   return result
 }
 
-function catalogRows(path: string): HubState['catalog'] {
+type Tables = ReadonlyMap<string, Record<string, unknown>[]>
+
+function catalogRows(tables: Tables): HubState['catalog'] {
+  const deleted = new Set(
+    tables
+      .get('repos')
+      ?.filter((row) => row['deleted_at'] !== null)
+      .map((row) => row['id']),
+  )
+  return Object.fromEntries(
+    [...tables].map(([table, rows]) => {
+      const noted = NOTED_BY_THE_WAY[table] ?? []
+      const kept = rows
+        // What a deleted repository leaves behind is a job's to remove.
+        .filter((row) => table === 'audit' || !deleted.has(table === 'repos' ? row['id'] : row['repo_id']))
+        .map((row) => JSON.stringify(row, (key, value: unknown) => (noted.includes(key) ? 0 : value)))
+      return [table, kept.toSorted()]
+    }),
+  )
+}
+
+function readFileTables(path: string): Tables {
   const database = new DatabaseSync(path, { readOnly: true })
   try {
-    const tables = database
-      .prepare(`select name from sqlite_master where type = 'table' order by name`)
-      .all()
-      .map(({ name }) => String(name))
-      .filter((name) => !LEFT_OUT.has(name))
-    const deleted = new Set(
-      database
-        .prepare('select id from repos where deleted_at is not null')
-        .all()
-        .map(({ id }) => id),
-    )
-    return Object.fromEntries(
-      tables.map((table) => {
-        // What a deleted repository leaves behind is a job's to remove.
-        const rows = database
-          .prepare(`select * from "${table}"`)
-          .all()
-          .filter(
-            (row) =>
-              table === 'audit' || !deleted.has((table === 'repos' ? row['id'] : row['repo_id']) ?? null),
-          )
-        const noted = NOTED_BY_THE_WAY[table] ?? []
-        return [
-          table,
-          rows
-            .map((row) => JSON.stringify(row, (key, value: unknown) => (noted.includes(key) ? 0 : value)))
-            .toSorted(),
-        ]
-      }),
+    const names = database.prepare(`select name from sqlite_master where type = 'table' order by name`).all()
+    return new Map(
+      names
+        .map(({ name }) => String(name))
+        .filter((name) => !LEFT_OUT.has(name))
+        .map((name) => [name, database.prepare(`select * from "${name}"`).all()]),
     )
   } finally {
     database.close()
+  }
+}
+
+async function readSchemaTables(url: string): Promise<Tables> {
+  const { connection, schema } = parsePostgresUrl(url)
+  const client = new Client({ ...connection, options: `-c search_path=${schema}` })
+  await client.connect()
+  try {
+    await client.query('begin isolation level repeatable read')
+    const names = await client.query<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = $1 order by tablename collate "C"`,
+      [schema],
+    )
+    const tables = new Map<string, Record<string, unknown>[]>()
+    for (const { name } of names.rows) {
+      if (!LEFT_OUT.has(name)) tables.set(name, (await client.query(`select * from "${name}"`)).rows)
+    }
+    return tables
+  } finally {
+    await client.end()
   }
 }

@@ -10,11 +10,15 @@ import { createHub, type Hub, type HubOptions } from '@cairn/server/hub'
 import { openLog } from '@cairn/server/log'
 import { applyBootstrap, parseBootstrap } from '@cairn/server/ops/bootstrap'
 
+import { testPostgres, withSchema } from './test-postgres.ts'
+
 export interface TestHub extends AsyncDisposable {
   hub: Hub
   /** No trailing slash. */
   url: string
   dataDir: string
+  /** Of PostgreSQL; null when the catalog is the directory's SQLite file. */
+  databaseUrl: string | null
   /** A request with this account's token, or without one for null. */
   fetch(account: keyof typeof TOKENS | null, path: string, init?: RequestInit): Promise<Response>
 }
@@ -47,16 +51,23 @@ export interface StartHubOptions extends HubOptions {
   flags?: Parameters<typeof readConfig>[0]['flags']
   /** Takes up an earlier hub's directory instead of a fresh one; it is then left in place. */
   dataDir?: string
+  /**
+   * URL of PostgreSQL; null for SQLite. When absent, `CAIRN_TEST_DATABASE` decides: `postgres` gives every data
+   * directory a schema of its own in the run's PostgreSQL.
+   */
+  database?: string | null
 }
 
 export async function startHub({
   flags,
   dataDir: given,
+  database,
   ...options
 }: StartHubOptions = {}): Promise<TestHub> {
   const path = given ?? (await mkdtemp(join(tmpdir(), 'cairn-test-')))
+  const databaseUrl = database === undefined ? await defaultDatabase(path) : database
   const config = readConfig({
-    flags: { port: '0', ...flags, data: path },
+    flags: { port: '0', database: databaseUrl ?? undefined, ...flags, data: path },
     env: { CAIRN_LOG_LEVEL: process.env['CAIRN_LOG_LEVEL'] ?? 'fatal' },
     cwd: path,
   })
@@ -70,6 +81,7 @@ export async function startHub({
     hub,
     url,
     dataDir: path,
+    databaseUrl: config.databaseUrl,
     fetch(account, target, init = {}) {
       const headers = new Headers(init.headers)
       if (account !== null) headers.set('Authorization', `Bearer ${TOKENS[account]}`)
@@ -81,4 +93,11 @@ export async function startHub({
       if (given === undefined) await rm(path, { recursive: true, force: true })
     },
   }
+}
+
+async function defaultDatabase(dataDir: string): Promise<string | null> {
+  if (process.env['CAIRN_TEST_DATABASE'] !== 'postgres') return null
+  const url = await testPostgres()
+  if (url === null) throw new Error('PostgreSQL is not installed')
+  return withSchema(url, dataDir)
 }

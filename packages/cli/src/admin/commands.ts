@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
 import { CliError, UsageError, type CliIo } from '../io.ts'
+import type { MigrateOptions } from './migrate-database.ts'
 import type { AdminAnswer } from './print.ts'
 
 /** The largest secret that is read from a file or from stdin. */
@@ -143,6 +144,27 @@ Examples:
   leaf(registry, 'delete <org/slug>', 'delete a registry that holds no repositories', ([name]) =>
     request('registry', 'delete', { registry: name }),
   )
+
+  admin
+    .command('migrate-database')
+    .description('copy the catalog of a stopped hub into an empty database: SQLite to PostgreSQL or back')
+    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+    .option('--from <database>', 'postgres://… or a SQLite file (catalog.db of the data directory)')
+    .option('--to <database>', 'postgres://… or a SQLite file (catalog.db of the data directory)')
+    .addHelpText(
+      'after',
+      `
+Each table is read back and compared before this says that it is done; the source
+stays as it is. A password is taken from PGPASSWORD when the URL has none.
+
+Examples:
+  $ cairn admin migrate-database --data /srv/cairn --to postgres://cairn@db.example.org/cairn
+  $ cairn admin migrate-database --data /srv/cairn --from postgres://cairn@db.example.org/cairn`,
+    )
+    .action(async (options: MigrateOptions) => {
+      const { migrateDatabase } = await import('./migrate-database.ts')
+      await migrateDatabase(options, io)
+    })
 }
 
 function request(resource: string, verb: AdminRequest['verb'], args: AdminRequest['args']): AdminRequest {

@@ -3,6 +3,7 @@
  * with its events and audit rows, or not at all. Reads outside a transaction use a connection of their own and never
  * wait for one. Times are milliseconds since the epoch, ids 24 hex digits unless an operator chose them.
  */
+import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
 
 export type AccountKind = 'user' | 'org'
@@ -301,7 +302,7 @@ export interface Catalog extends AsyncDisposable {
   /** Reads outside any transaction; what was committed before the call. Writing through them fails. */
   readonly rows: CatalogRows
   /**
-   * Runs `work` on the single writer, first come first served. Inside, await nothing but rows: the writer is held.
+   * Runs `work` once, on the single writer, first come first served; hubs that share a database share the writer. Inside, await nothing but rows: the writer is held.
    * Never use `catalog.rows` inside; a nested `tx` and rows used after the end are refused. When a call of rows failed
    * the transaction can no longer commit, even if `work` caught the error. Events passed to `emit` are in the outbox exactly when the transaction commits.
    */
@@ -318,6 +319,22 @@ export class SchemaVersionError extends Error {
     this.name = 'SchemaVersionError'
     this.found = found
     this.expected = expected
+  }
+}
+
+/**
+ * The database cannot be used now: it is gone, full or held by somebody. Callers of the hub are told that much and
+ * that they may try again; `place` and `reason` are for its operator.
+ */
+export class CatalogUnavailableError extends HubError {
+  readonly place: string
+  readonly reason: string
+
+  constructor(place: string, reason: string, options?: ErrorOptions) {
+    super('Unavailable', 'The database is not available', options)
+    this.name = 'CatalogUnavailableError'
+    this.place = place
+    this.reason = reason
   }
 }
 

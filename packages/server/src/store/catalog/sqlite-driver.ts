@@ -74,6 +74,9 @@ class SqliteConnection implements DatabaseConnection {
     const parameters = query.parameters.map(toInputValue)
     try {
       if (returnsRows) return { rows: statement.all(...parameters) as R[] }
+      // Other databases cannot store it.
+      if (parameters.some((value) => typeof value === 'string' && value.includes('\0')))
+        throw new TypeError('Text cannot hold NUL')
       return { rows: [], numAffectedRows: BigInt(statement.run(...parameters).changes) }
     } catch (error) {
       throw meaningOf(error)

@@ -52,6 +52,13 @@ export async function prepareFile(
   await migrateFile(path, migrations)
 }
 
+/** Throws `SchemaVersionError` unless the file is a catalog with just this schema. Changes nothing. */
+export async function assertCurrent(path: string, migrations: readonly Migration[]): Promise<void> {
+  const expected = String(migrations.length)
+  const found = await inspectFile(path)
+  if (found !== expected) throw new SchemaVersionError(found, expected)
+}
+
 async function createFile(path: string, migrations: readonly Migration[]): Promise<void> {
   const draft = `${path}.new`
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(draft + suffix, { force: true })
@@ -93,7 +100,7 @@ async function inspectFile(path: string): Promise<string> {
 }
 
 /** Even to read, SQLite makes side files for a log; it does not when told that nobody can be writing. */
-function readOnlyLocation(path: string): string | URL {
+export function readOnlyLocation(path: string): string | URL {
   if (existsSync(`${path}-wal`)) return path
   const url = pathToFileURL(path)
   url.searchParams.set('immutable', '1')

@@ -2,7 +2,6 @@
  * The embedded catalog: one SQLite file, one handle that writes and one that reads. Transactions run one after
  * another in the order they were asked for; reads never wait for them.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 
@@ -24,6 +23,7 @@ import { kyselyOnSqlite } from './sqlite-driver.ts'
 import { prepareFile } from './sqlite-file.ts'
 import { runTransaction } from './transaction.ts'
 import type { Session, Work } from './transaction.ts'
+import { WriterQueue } from './writer-queue.ts'
 
 export interface SqliteCatalogOptions {
   path: string
@@ -66,11 +66,8 @@ class SqliteCatalog implements Catalog {
   readonly #writer: DatabaseSync
   readonly #reader: DatabaseSync
   readonly #session: Session
-  /** The transaction that the calling code runs in. It may outlive it in timers, hence `running`. */
-  readonly #caller = new AsyncLocalStorage<{ running: boolean }>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #queue = new WriterQueue()
   #yieldedAt = performance.now()
-  #closed = false
 
   constructor(writer: DatabaseSync, reader: DatabaseSync, clock: () => number) {
     this.#writer = writer
@@ -79,34 +76,20 @@ class SqliteCatalog implements Catalog {
     this.rows = catalogRows(kyselyOnSqlite(reader))
   }
 
-  async tx<T>(work: Work<T>): Promise<T> {
-    // Waiting for itself would hang for ever.
-    if (this.#caller.getStore()?.running) throw new Error('A transaction cannot be started inside another')
-    if (this.#closed) throw new Error('The catalog is closed')
-    const turn = this.#last.then(() => this.#run(work))
-    this.#last = turn.catch(() => {}) // The caller of that turn gets its error; the next turn starts regardless.
-    return turn
+  tx<T>(work: Work<T>): Promise<T> {
+    return this.#queue.run(async () => {
+      if (performance.now() - this.#yieldedAt > TRANSACTION_BURST_MS) {
+        await setImmediate()
+        this.#yieldedAt = performance.now()
+      }
+      return runTransaction(this.#session, work)
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.#last
+    if (!(await this.#queue.close())) return
     this.#reader.close()
     this.#writer.close()
-  }
-
-  async #run<T>(work: Work<T>): Promise<T> {
-    if (performance.now() - this.#yieldedAt > TRANSACTION_BURST_MS) {
-      await setImmediate()
-      this.#yieldedAt = performance.now()
-    }
-    const context = { running: true }
-    try {
-      return await this.#caller.run(context, () => runTransaction(this.#session, work))
-    } finally {
-      context.running = false
-    }
   }
 }
 

@@ -179,6 +179,27 @@ export function transactionsContract(make: MakeCatalog): void {
     expect((await catalog.rows.repos.get('tiny'))?.lastModified).toBe(1)
   })
 
+  test('text with NUL is stored nowhere, and looking for it finds nothing', async () => {
+    await using catalog = await withTwoOwners(make)
+    const { accounts, refs, repos, blobs } = catalog.rows
+    await expect(catalog.tx((rows) => rows.accounts.insert(user('c', 'c\0')))).rejects.toThrow(/NUL/)
+    await expect(catalog.tx((rows) => rows.refs.swap('tiny', `${MAIN}\0`, null, 'c1', 1))).rejects.toThrow(
+      /NUL/,
+    )
+    for (let again = 0; again < 3; again += 1) {
+      expect(await accounts.getByName('ann\0')).toBeNull()
+      expect(await refs.get('tiny', `${MAIN}\0`)).toBeNull()
+      expect(await repos.getByName('default', 'model', 'Ann', '\0Tiny')).toBeNull()
+      expect(await blobs.contentOf('tiny', ['\0', 'l1'])).toEqual(new Map())
+    }
+    // A failed look-up would doom the transaction.
+    await catalog.tx(async (rows) => {
+      expect(await rows.accounts.getByName('ann\0')).toBeNull()
+      await rows.accounts.insert(user('cyn'))
+    })
+    expect(await accounts.getByName('cyn')).not.toBeNull()
+  })
+
   test('closing waits for what was asked for and refuses what comes after', async () => {
     const catalog = await withTwoOwners(make)
     const last = catalog.tx(async (rows) => {
