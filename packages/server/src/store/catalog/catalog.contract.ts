@@ -5,6 +5,7 @@ import { contentContract } from './contract/content.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
+import { listingContract } from './contract/listing.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
 import { xetContract } from './contract/xet.ts'
@@ -17,6 +18,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('LFS objects', () => contentContract(make))
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))
+    describe('lists and searches', () => listingContract(make))
     describe('transactions', () => transactionsContract(make))
   })
 }

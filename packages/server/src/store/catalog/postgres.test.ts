@@ -20,6 +20,8 @@ const NEXT: readonly Migration[] = [
   ...MIGRATIONS,
   ({ text }) => [`alter table accounts add column avatar ${text}`],
 ]
+const OURS = String(MIGRATIONS.length)
+const NEWER = String(MIGRATIONS.length + 1)
 
 /** As the database's own administrator. */
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -86,8 +88,8 @@ describe.skipIf(server === null)('PostgreSQL', () => {
         const before = await contentsOf(url)
         await expect(openPostgresCatalog({ url, migrate })).rejects.toMatchObject({
           name: 'SchemaVersionError',
-          found: '2',
-          expected: '1',
+          found: NEWER,
+          expected: OURS,
         })
         expect(await contentsOf(url)).toEqual(before)
       },
@@ -100,7 +102,7 @@ describe.skipIf(server === null)('PostgreSQL', () => {
       await running.rows.accounts.get('ann')
       await running.rows.accounts.get('ann') // Prepared by now.
       const before = await contentsOf(url)
-      await expect(openPostgresCatalog({ url, migrations: NEXT })).rejects.toMatchObject({ found: '1' })
+      await expect(openPostgresCatalog({ url, migrations: NEXT })).rejects.toMatchObject({ found: OURS })
       expect(await contentsOf(url)).toEqual(before)
       await using catalog = await openPostgresCatalog({ url, migrations: NEXT, migrate: true })
       expect(await catalog.rows.accounts.get('ann')).toEqual(user('ann'))

@@ -15,6 +15,8 @@ export interface SqlDialect {
   tableEnd: string
   /** The same for a table of small rows that is only ever reached through its primary key. */
   keyedTableEnd: string
+  /** Statements that make `repo_index.search_text` searchable by any part of it (search.ts). */
+  searchIndex: readonly string[]
 }
 
 /** Key under which names are compared without regard to case. */

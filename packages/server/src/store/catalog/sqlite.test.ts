@@ -35,6 +35,8 @@ const NEXT: readonly Migration[] = [
   ...MIGRATIONS,
   ({ text }) => [`alter table accounts add column avatar ${text}`],
 ]
+const OURS = String(MIGRATIONS.length)
+const NEWER = String(MIGRATIONS.length + 1)
 
 describe('the SQLite file', () => {
   test('all its files are for the owner only, and it writes ahead', async () => {
@@ -71,8 +73,8 @@ describe('the SQLite file', () => {
       const before = contentsOf(folder)
       await expect(openSqliteCatalog({ path, migrate })).rejects.toMatchObject({
         name: 'SchemaVersionError',
-        found: '2',
-        expected: '1',
+        found: NEWER,
+        expected: OURS,
       })
       expect(contentsOf(folder)).toEqual(before)
     },
@@ -96,13 +98,13 @@ describe('the SQLite file', () => {
     }
     const before = contentsOf(folder)
     await expect(openSqliteCatalog({ path, migrations: NEXT })).rejects.toMatchObject({
-      found: '1',
-      expected: '2',
+      found: OURS,
+      expected: NEWER,
     })
     expect(contentsOf(folder)).toEqual(before)
     await using catalog = await openSqliteCatalog({ path, migrations: NEXT, migrate: true })
     expect(await catalog.rows.accounts.get('ann')).toEqual(user('ann'))
-    await expect(openSqliteCatalog({ path })).rejects.toMatchObject({ found: '2' })
+    await expect(openSqliteCatalog({ path })).rejects.toMatchObject({ found: NEWER })
   })
 
   test('a migration that fails half way leaves the old schema', async () => {

@@ -8,11 +8,12 @@ import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
 import type { SqlDialect } from '../sql-dialect.ts'
 import { initial } from './0001-initial.ts'
+import { repoIndex } from './0002-repo-index.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
 
-export const MIGRATIONS: readonly Migration[] = [initial]
+export const MIGRATIONS: readonly Migration[] = [initial, repoIndex]
 
 /** Schema number of the open database, as it is written there. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<string> {

@@ -4,9 +4,10 @@ import type { Kysely, Selectable } from 'kysely'
 import type { RepoRow, RepoRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import { flag, nameKey } from '../sql-dialect.ts'
+import { insertIndexRow } from './index-rows.ts'
 import { prepared } from './prepared.ts'
 
-const COLUMNS = [
+export const REPO_COLUMNS = [
   'id',
   'registry_id',
   'owner_id',
@@ -26,9 +27,9 @@ const COLUMNS = [
 ] as const
 
 export function repoRows(db: Kysely<Schema>): RepoRows {
-  const living = db.selectFrom('repos').select(COLUMNS).where('deleted_at', 'is', null)
+  const living = db.selectFrom('repos').select(REPO_COLUMNS).where('deleted_at', 'is', null)
   const byId = prepared(db, (slot: { id: string }) =>
-    db.selectFrom('repos').select(COLUMNS).where('id', '=', slot.id),
+    db.selectFrom('repos').select(REPO_COLUMNS).where('id', '=', slot.id),
   )
   const byName = prepared(
     db,
@@ -65,6 +66,7 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
           deleted_at: row.deletedAt,
         })
         .execute()
+      await insertIndexRow(db, row)
     },
 
     async update(id, change) {
@@ -124,7 +126,7 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
   }
 }
 
-function toRepo(row: Omit<Selectable<Schema['repos']>, 'namespace_key' | 'name_key'>): RepoRow {
+export function toRepo(row: Omit<Selectable<Schema['repos']>, 'namespace_key' | 'name_key'>): RepoRow {
   return {
     id: row.id,
     registryId: row.registry_id,

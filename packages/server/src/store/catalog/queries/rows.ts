@@ -3,9 +3,12 @@ import type { Kysely } from 'kysely'
 
 import type { CatalogRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
+import type { SearchSql } from '../search.ts'
 import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
+import { indexRows } from './index-rows.ts'
+import { listingRows } from './listing.ts'
 import { outboxRows } from './outbox.ts'
 import { refRows } from './refs.ts'
 import { registryRows } from './registries.ts'
@@ -15,13 +18,15 @@ import { tokenRows } from './tokens.ts'
 import { xetRows } from './xet.ts'
 
 /** Build it once per connection: its compiled queries live as long as it does. */
-export function catalogRows(db: Kysely<Schema>): CatalogRows {
+export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows {
   return {
     accounts: accountRows(db),
     registries: registryRows(db),
     tokens: tokenRows(db),
     repos: repoRows(db),
     refs: refRows(db),
+    index: indexRows(db),
+    listing: listingRows(db, search),
     retained: retainedCommitRows(db),
     blobs: blobRows(db),
     xet: xetRows(db),
