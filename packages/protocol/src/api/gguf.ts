@@ -152,8 +152,15 @@ class Reader {
 
   /** Texts and whole numbers when they are wanted, undefined for everything else. */
   value(type: number, isWanted: boolean, depth: number): string | number | undefined {
-    if (type === STRING) return isWanted ? this.text() : void this.skipText()
-    if (type === ARRAY) return void this.#skipArray(depth + 1)
+    if (type === STRING && isWanted) return this.text()
+    if (type === STRING) {
+      this.skipText()
+      return undefined
+    }
+    if (type === ARRAY) {
+      this.#skipArray(depth + 1)
+      return undefined
+    }
     const sizeBytes = SCALAR_BYTES[type]
     if (sizeBytes === undefined || sizeBytes === null) throw this.problem(`A value of type ${type}`)
     if (isWanted && type === 4) return this.u32()

@@ -73,7 +73,7 @@ export const sqliteSearch: SearchSql = {
   async conditions(db, words) {
     const scan = (list: readonly string[]) =>
       list.map((word) => sql<SqlBool>`instr(i.search_text, ${word}) > 0`)
-    const long = words.filter((word) => [...word].length >= TRIGRAM_LENGTH)
+    const long = words.filter((word) => Array.from(word).length >= TRIGRAM_LENGTH)
     if (long.length === 0) return scan(words)
     const query = long.map((word) => `"${word.replaceAll('"', '""')}"`).join(' AND ')
     const found = sql`select rowid from repo_search where repo_search match ${query}`
