@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
+import { indexRepo } from '../ops/index-repo.ts'
 import { purgeRepo } from '../ops/repos.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
 import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
@@ -66,6 +67,6 @@ async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
       return verifySha256(ctx, event)
     case 'repo.created':
     case 'refs.updated':
-      return
+      return indexRepo(ctx, event.repoId)
   }
 }

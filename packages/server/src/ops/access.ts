@@ -3,9 +3,9 @@
  * repository gets the answer of one that does not exist, in status, body and the work done to find out.
  */
 import { HubError } from '@cairn/protocol/errors'
-import { formatRepoId, type RepoName } from '@cairn/protocol/repo-id'
+import { formatRepoId, printable, type RepoName } from '@cairn/protocol/repo-id'
 
-import type { AccountRow, OrgRole, RepoRow, TokenRole } from '../store/catalog/catalog.ts'
+import type { AccountRow, OrgRole, RepoRow, TokenRole, Visibility } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
 import type { Registry } from './locate.ts'
 
@@ -133,11 +133,16 @@ export async function assertMayCreate(
 }
 
 /** hub-api.md §24: 401 to anonymous callers, 404 to everybody else; the same text for hidden and missing. */
-export function repoNotFound(principal: Principal, name: Pick<RepoName, 'namespace' | 'name'>): HubError {
+export function repoNotFound(
+  principal: Principal,
+  /** Without a namespace when the address had none. */
+  name: { namespace?: string; name: string },
+): HubError {
+  const id = name.namespace === undefined ? printable(name.name) : `${name.namespace}/${name.name}`
   const anonymous = principal.kind === 'anonymous'
   return new HubError(
     'RepoNotFound',
-    `Repository not found: ${formatRepoId(name)}${anonymous ? '. If it is private, log in with a token' : ''}`,
+    `Repository not found: ${id}${anonymous ? '. If it is private, log in with a token' : ''}`,
     anonymous ? { status: 401 } : {},
   )
 }
@@ -154,4 +159,17 @@ async function standingTowards(
   const role = await ctx.catalog.rows.accounts.role(ownerId ?? '', principal.accountId)
   if (role === 'contributor' && createdBy === principal.accountId) return 'creator'
   return role ?? 'stranger'
+}
+
+/** Whose private repositories the principal may see in lists. Says the same as `repoActions` does of each. */
+export async function visibilityOf(
+  ctx: Pick<OpsContext, 'catalog'>,
+  principal: Principal,
+): Promise<Visibility> {
+  if (principal.kind === 'anonymous') return { ownerIds: [] }
+  if (principal.kind === 'operator') return 'all'
+  if (!TOKEN_ACTIONS[principal.tokenRole].includes('read')) return { ownerIds: [] }
+  if (principal.isAdmin) return 'all'
+  const orgs = await ctx.catalog.rows.accounts.orgsOf(principal.accountId)
+  return { ownerIds: [principal.accountId, ...orgs.map(({ org }) => org.id)] }
 }

@@ -2,6 +2,8 @@
 import type { Route } from '../route.ts'
 import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
+import { discoverRoutes } from './api/discover.ts'
+import { listRoutes } from './api/list.ts'
 import { commitRoutes } from './api/repo/commit.ts'
 import { infoRoutes } from './api/repo/info.ts'
 import { pathsInfoRoutes } from './api/repo/paths-info.ts'
@@ -27,6 +29,8 @@ export const routes: readonly Route[] = [
   ...validateYamlRoutes,
   ...createRoutes,
   ...deleteRoutes,
+  ...listRoutes,
+  ...discoverRoutes,
   ...infoRoutes,
   ...treeRoutes,
   ...pathsInfoRoutes,

@@ -21,12 +21,11 @@ export function searchText(name: string, text: string): string {
 }
 
 export function foldText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- NUL is stored by neither engine, the others are found by nobody.
   return text
     .toWellFormed()
     .normalize('NFC')
     .toLowerCase()
-    .replace(/[\x00-\x09\x0b-\x1f\x7f]+/g, ' ')
+    .replace(/[^\P{Cc}\n]+/gu, ' ')
 }
 
 /** The triggers keep the index right whoever writes: the index job, a copy of a database, a cascading delete. */

@@ -24,6 +24,11 @@ export function nameKey(name: string): string {
   return name.toLowerCase()
 }
 
+/** Text from a card or a query as both engines take it: PostgreSQL stores no NUL, and neither half a character. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
+}
+
 /** A flag as it is stored. */
 export type Flag = 0 | 1
 

@@ -6,7 +6,7 @@ import { TRENDING_HALF_LIFE_MS } from '../../../limits.ts'
 import type { IndexRows, RepoCounts, RepoRow } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import { searchText } from '../search.ts'
-import { nameKey } from '../sql-dialect.ts'
+import { nameKey, storable } from '../sql-dialect.ts'
 import { insertSlices } from './prepared.ts'
 
 /** Made with the repository. */
@@ -59,7 +59,7 @@ export function toCounts(
 export function indexRows(db: Kysely<Schema>): IndexRows {
   const replaceTags = async (repoId: string, tags: readonly string[]) => {
     await db.deleteFrom('repo_tags').where('repo_id', '=', repoId).execute()
-    const byKey = new Map(tags.map((tag) => [nameKey(tag), tag]))
+    const byKey = new Map(tags.map(storable).map((tag) => [nameKey(tag), tag]))
     const rows = [...byKey].map(([key, tag]) => ({ repo_id: repoId, tag_key: key, tag }))
     for (const slice of insertSlices(rows)) await db.insertInto('repo_tags').values(slice).execute()
   }
@@ -73,7 +73,7 @@ export function indexRows(db: Kysely<Schema>): IndexRows {
       await db
         .updateTable('repo_index')
         .set({
-          pipeline_tag: entry.pipelineTag,
+          pipeline_tag: entry.pipelineTag === null ? null : storable(entry.pipelineTag),
           num_parameters: entry.numParameters,
           search_text: searchText(`${repo.namespace}/${repo.name}`, entry.text),
         })
@@ -89,8 +89,8 @@ export function indexRows(db: Kysely<Schema>): IndexRows {
       await db.deleteFrom('repo_links').where('repo_id', '=', repoId).execute()
       const links = new Map(
         entry.links.map(({ kind, target }) => [
-          `${kind} ${nameKey(target)}`,
-          { repo_id: repoId, kind, target_key: nameKey(target) },
+          `${kind} ${nameKey(storable(target))}`,
+          { repo_id: repoId, kind, target_key: nameKey(storable(target)) },
         ]),
       )
       for (const slice of insertSlices([...links.values()]))

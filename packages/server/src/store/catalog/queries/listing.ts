@@ -8,7 +8,7 @@ import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 import type { ListingRows, RepoFilter, RepoSort, Visibility } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import type { SearchSql } from '../search.ts'
-import { nameKey } from '../sql-dialect.ts'
+import { nameKey, storable } from '../sql-dialect.ts'
 import { COUNT_COLUMNS, toCounts } from './index-rows.ts'
 import { REPO_COLUMNS, toRepo } from './repos.ts'
 
@@ -72,7 +72,7 @@ export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows 
 
     async linking(registryId, type, visibility, kind, targets, limit) {
       if (targets.length === 0) return new Map()
-      const keys = [...new Set(targets.map(nameKey))]
+      const keys = [...new Set(targets.map(keyOf))]
       const rows = await sql<{ target: string; id: string; n: number | string }>`
         select target, id, n from (
           select l.target_key as target, r.namespace || '/' || r.name as id,
@@ -90,7 +90,7 @@ export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows 
       }
       return new Map(
         targets.flatMap((target) => {
-          const entry = found.get(nameKey(target))
+          const entry = found.get(keyOf(target))
           return entry === undefined ? [] : [[target, entry] as const]
         }),
       )
@@ -146,8 +146,8 @@ function* filterConditions(filter: RepoFilter): Generator<Condition> {
   yield sql`i.registry_id = ${filter.registryId}`
   yield sql`i.type = ${filter.type}`
   yield* visibleConditions(filter.registryId, filter.type, filter.visibility)
-  if (filter.namespace !== null) yield sql`r.namespace_key = ${nameKey(filter.namespace)}`
-  if (filter.pipelineTag !== null) yield sql`i.pipeline_tag = ${filter.pipelineTag}`
+  if (filter.namespace !== null) yield sql`r.namespace_key = ${keyOf(filter.namespace)}`
+  if (filter.pipelineTag !== null) yield sql`i.pipeline_tag = ${storable(filter.pipelineTag)}`
   if (filter.parameters !== null) {
     const { min, max } = filter.parameters
     yield sql`i.num_parameters is not null`
@@ -157,11 +157,11 @@ function* filterConditions(filter: RepoFilter): Generator<Condition> {
   const tagged = (tags: readonly string[]): Condition =>
     tags.length === 0
       ? sql`1 = 0`
-      : sql`i.repo_id in (select repo_id from repo_tags where tag_key in (${sql.join(tags.map(nameKey))}))`
+      : sql`i.repo_id in (select repo_id from repo_tags where tag_key in (${sql.join(tags.map(keyOf))}))`
   for (const tag of filter.tags) yield tagged([tag])
   for (const tags of filter.anyTags) yield tagged(tags)
   for (const { kind, target } of filter.links)
-    yield sql`i.repo_id in (select repo_id from repo_links where kind = ${kind} and target_key = ${nameKey(target)})`
+    yield sql`i.repo_id in (select repo_id from repo_links where kind = ${kind} and target_key = ${keyOf(target)})`
   if (filter.linked)
     yield sql`i.repo_id in (select repo_id from repo_links where kind in ('model', 'dataset'))`
 }
@@ -172,4 +172,8 @@ function parsePosition(text: string): { value: number; id: string } {
   const value = Number(text.slice(0, space))
   if (space < 1 || !Number.isFinite(value)) throw new Error('A position in a list that nobody made')
   return { value, id: text.slice(space + 1) }
+}
+
+function keyOf(text: string): string {
+  return nameKey(storable(text))
 }
