@@ -89,3 +89,26 @@ export const QUERY_LIST_MAX = 1000
 export const QUERY_VALUE_LENGTH_MAX = 4096
 /** A `Range` header with one range of two 64-bit numbers needs 50 characters. */
 export const RANGE_HEADER_LENGTH_MAX = 128
+
+/** JSON header of one safetensors file. The format allows 100 MB; the largest real ones have some 2 MB. */
+export const SAFETENSORS_HEADER_MAX_BYTES = 16 * MIB
+/** Tensors of one header, and dimensions of one tensor. */
+export const SAFETENSORS_TENSORS_MAX = 200_000
+export const TENSOR_DIMENSIONS_MAX = 16
+/** Files that the index of a sharded model may name. */
+export const SAFETENSORS_SHARDS_MAX = 1000
+/** Metadata and tensor list of one GGUF file; vocabularies make up most of it. */
+export const GGUF_HEADER_MAX_BYTES = 32 * MIB
+export const GGUF_METADATA_MAX = 10_000
+export const GGUF_TENSORS_MAX = 200_000
+/** Elements of one array of metadata; the largest vocabularies have 256,000 words and as many merges. */
+export const GGUF_ARRAY_LENGTH_MAX = 4_000_000
+export const GGUF_ARRAY_DEPTH_MAX = 4
+/** A chat template that is kept; names are far shorter. */
+export const GGUF_TEXT_MAX_BYTES = MIB
+
+/** Words of one search, and the characters of all of them. */
+export const SEARCH_WORDS_MAX = 16
+export const SEARCH_LENGTH_MAX = 256
+/** Tags and links that one listing may be filtered by. */
+export const LIST_FILTERS_MAX = 32

@@ -48,7 +48,6 @@ export const REFS_PER_REPO_MAX = 20_000
 export const TREE_CACHE_ENTRIES_MAX = 500_000
 export const BLOB_FACTS_CACHE_MAX = 500_000
 export const COMMIT_CACHE_MAX = 20_000
-export const CARD_CACHE_MAX = 2_000
 /** README.md, .gitattributes and .gitignore larger than this are not looked at. */
 export const METADATA_FILE_MAX_BYTES = 1 * MIB
 /** A git blob that is read whole for a download. */
@@ -315,3 +314,45 @@ export const HISTORY_POINTERS_CACHE_ENTRIES_MAX = 500_000
 
 /** `Co-authored-by` lines of one commit that are listed. */
 export const COAUTHORS_MAX = 20
+/** What is searched of one repository: its name and the beginning of its card. */
+export const SEARCH_TEXT_LENGTH_MAX = 4096
+
+/** Matches of a search that are sorted; of more, rows are read in their order until a page is full. */
+export const SEARCH_INDEXED_MATCHES_MAX = 5000
+
+/** What a like or a download counts for trending halves in this time. */
+export const TRENDING_HALF_LIFE_MS = 7 * 24 * 3600_000
+
+/** What is read of a weight file before its head's length is known. */
+export const SAFETENSORS_FIRST_READ_BYTES = 128 * KIB
+export const GGUF_FIRST_READ_BYTES = MIB
+
+/** Shards of a model whose heads are read; of more, the parameters are not counted. */
+export const SHARD_HEADERS_READ_MAX = 256
+
+/** Paths of a repository that lists answer from the catalog; of more, from git. */
+export const FILES_INDEXED_MAX = 2000
+
+/** Characters of a README's prose that are searched and sent as a description. */
+export const CARD_EXCERPT_LENGTH_MAX = 2000
+
+/** Facts of commits kept in memory, and heads of weight files. */
+export const FACTS_CACHE_MAX = 1000
+export const HEADS_CACHE_MAX = 10_000
+
+/** Repositories of one page of a list, and of one that carries their files. */
+export const LIST_PAGE_MAX = 1000
+export const LIST_PAGE_DEFAULT = 100
+export const LIST_FULL_PAGE_MAX = 100
+
+/** Ids of Spaces sent with a model. */
+export const SPACES_OF_MODEL_MAX = 100
+
+/** Tags of one listing by type. */
+export const TAGS_BY_TYPE_MAX = 5000
+
+/** Hits of each type in a quick search, and repositories in a list of what trends. */
+export const QUICK_SEARCH_MAX = 20
+export const TRENDING_MAX = 20
+/** Hits that a quick search counts. */
+export const QUICK_SEARCH_COUNT_MAX = 1000

@@ -11,7 +11,7 @@ import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
-import { RepoMovedError } from '../ops/access.ts'
+import { RepoMovedError, repoNotFound } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
 import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
@@ -23,7 +23,7 @@ import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
 import type { Call, Route } from './route.ts'
 import { routes } from './routes/index.ts'
-import { clientAddress, routePath, siteOf, type RoutedPath } from './urls.ts'
+import { bareRepoName, clientAddress, routePath, siteOf, type RoutedPath } from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
@@ -81,11 +81,16 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     reply.raw.writeHead(204).end()
   })
   app.setNotFoundHandler((request, reply) =>
-    answer(ops, request, reply, 'hub', () =>
-      Promise.reject(
-        new HubError('NotFound', `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`),
-      ),
-    ),
+    answer(ops, request, reply, 'hub', async () => {
+      const name = bareRepoName(request.url)
+      // Repositories without a namespace are the Hub's oldest ones; here there are none.
+      if (name !== null)
+        throw repoNotFound(await authenticate(ops, credentialOf(request.headers.authorization)), name)
+      throw new HubError(
+        'NotFound',
+        `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
+      )
+    }),
   )
   app.setErrorHandler((error, request, reply) =>
     answer(ops, request, reply, 'hub', () => Promise.reject(error)),

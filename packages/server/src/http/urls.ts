@@ -150,3 +150,19 @@ export function trustedPeers(networks: readonly string[]): (peer: string | undef
   }
   return (peer) => peer !== undefined && list.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
 }
+
+/** `/api/models/gpt2…` and `/gpt2/resolve/…`: the id that the address has in place of `namespace/name`. */
+export function bareRepoName(url: string): { name: string } | null {
+  const path = url.split('?', 1)[0] ?? ''
+  const api =
+    /^\/api\/(?:models|datasets|spaces)\/([^/]+)(?:\/(?:revision|tree|refs|commits|paths-info|resolve)(?:\/.*)?)?$/
+  const web = /^(?:\/(?:models|datasets|spaces))?\/([^/]+)\/(?:resolve|raw)\/.+$/
+  const name = (api.exec(path) ?? web.exec(path))?.[1]
+  if (name === undefined) return null
+  try {
+    return { name: decodeURIComponent(name) }
+  } catch {
+    // No name has a malformed escape.
+    return null
+  }
+}

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { purgeRepo } from '../ops/deleted-repos.ts'
+import { indexRepo } from '../ops/index-repo.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
 import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
 
@@ -64,11 +65,12 @@ async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
       return purgeRepo(ctx, event.repoId)
     case 'xet.file-registered':
       return verifySha256(ctx, event)
-    case 'repo.created':
     case 'repo.moved':
+      return indexRepo(ctx, event.repoId, { force: true })
+    case 'repo.created':
     case 'repo.updated':
     case 'repo.restored':
     case 'refs.updated':
-      return
+      return indexRepo(ctx, event.repoId)
   }
 }

@@ -3,9 +3,16 @@
  * repository gets the answer of one that does not exist, in status, body and the work done to find out.
  */
 import { HubError } from '@cairn/protocol/errors'
-import { formatRepoId, type RepoName } from '@cairn/protocol/repo-id'
+import { formatRepoId, printable, type RepoName } from '@cairn/protocol/repo-id'
 
-import type { AccountRow, CatalogRows, OrgRole, RepoRow, TokenRole } from '../store/catalog/catalog.ts'
+import type {
+  AccountRow,
+  CatalogRows,
+  OrgRole,
+  RepoRow,
+  TokenRole,
+  Visibility,
+} from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
 import { permits, type Grants, type Permission } from './grants.ts'
 import type { Registry } from './locate.ts'
@@ -218,7 +225,12 @@ export async function assertMayCreate(
 }
 
 /** hub-api.md §24: 401 to anonymous callers, 404 to everybody else; the same text for hidden and missing. */
-export function repoNotFound(principal: Principal, name: Pick<RepoName, 'namespace' | 'name'>): HubError {
+export function repoNotFound(
+  principal: Principal,
+  /** Without a namespace when the address had none. */
+  name: { namespace?: string; name: string },
+): HubError {
+  const id = name.namespace === undefined ? printable(name.name) : `${name.namespace}/${name.name}`
   const anonymous = principal.kind === 'anonymous'
   const fineGrained = principal.kind === 'user' && principal.tokenRole === 'fineGrained'
   const hint = anonymous
@@ -226,11 +238,7 @@ export function repoNotFound(principal: Principal, name: Pick<RepoName, 'namespa
     : fineGrained
       ? ". If it is private, your fine-grained token needs the permission 'repo.content.read' on it"
       : ''
-  return new HubError(
-    'RepoNotFound',
-    `Repository not found: ${formatRepoId(name)}${hint}`,
-    anonymous ? { status: 401 } : {},
-  )
+  return new HubError('RepoNotFound', `Repository not found: ${id}${hint}`, anonymous ? { status: 401 } : {})
 }
 
 async function standingTowards(
@@ -245,4 +253,20 @@ async function standingTowards(
   const role = await ctx.catalog.rows.accounts.role(ownerId ?? '', principal.accountId)
   if (role === 'contributor' && createdBy === principal.accountId) return 'creator'
   return role ?? 'stranger'
+}
+
+/** Whose private repositories the principal may see in lists. Says the same as `repoActions` does of each. */
+export async function visibilityOf(
+  ctx: Pick<OpsContext, 'catalog'>,
+  principal: Principal,
+): Promise<Visibility> {
+  if (principal.kind === 'anonymous') return { ownerIds: [] }
+  if (principal.kind === 'operator') return 'all'
+  const fineGrained = principal.tokenRole === 'fineGrained'
+  if (principal.isAdmin && !fineGrained) return 'all'
+  const orgs = await ctx.catalog.rows.accounts.orgsOf(principal.accountId)
+  const ownerIds = [principal.accountId, ...orgs.map(({ org }) => org.id)]
+  if (!fineGrained) return { ownerIds }
+  // A scope of single repositories is looked at where they are asked for, not in lists.
+  return { ownerIds: ownerIds.filter((ownerId) => tokenPermits(principal, 'repo.content.read', { ownerId })) }
 }

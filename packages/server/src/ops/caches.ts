@@ -1,5 +1,4 @@
 /** Bounded caches of facts that never change, keyed by content. Nothing here decides about access. */
-import type { CardData } from '@cairn/protocol/api/card'
 import type { TreeEntry } from '@cairn/protocol/git/objects'
 import type { ChunkTable } from '@cairn/protocol/xet/chunk-table'
 import { LRUCache } from 'lru-cache'
@@ -7,14 +6,16 @@ import { LRUCache } from 'lru-cache'
 import type { CommitRecord } from '../git/git-store.ts'
 import {
   BLOB_FACTS_CACHE_MAX,
-  CARD_CACHE_MAX,
   COMMIT_CACHE_MAX,
   HISTORY_POINTERS_CACHE_ENTRIES_MAX,
   HISTORY_POINTERS_CACHE_MAX,
   LAST_COMMITS_CACHE_MAX,
+  FACTS_CACHE_MAX,
+  HEADS_CACHE_MAX,
   TREE_CACHE_ENTRIES_MAX,
   XORB_TABLE_CACHE_MAX_BYTES,
 } from '../limits.ts'
+import type { RepoFacts } from './repo-facts.ts'
 
 /** What the listing of a file says about it. */
 export interface BlobFacts {
@@ -58,6 +59,8 @@ export class Caches {
     maxSize: XORB_TABLE_CACHE_MAX_BYTES,
     sizeCalculation: (table) => table.count * 40 + 100,
   })
-  /** By `repoId/blobOid` of a README.md. */
-  readonly cards = new LRUCache<string, { data: CardData | null }>({ max: CARD_CACHE_MAX })
+  /** By `repoId/commitOid`. */
+  readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
+  /** What the head of a weight file says, by `repoId/blobOid`. */
+  readonly heads = new LRUCache<string, object>({ max: HEADS_CACHE_MAX })
 }

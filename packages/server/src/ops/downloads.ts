@@ -27,6 +27,7 @@ export class DownloadCounter implements AsyncDisposable {
   /** When the window of `repoId client` began. */
   readonly #windows = new LRUCache<string, number>({ max: DOWNLOAD_CLIENTS_MAX })
   #pending = new Map<string, DownloadCount>()
+  #expiredOn = -1
   #writing: Promise<void> = Promise.resolve()
   readonly #timer: NodeJS.Timeout
 
@@ -45,9 +46,21 @@ export class DownloadCounter implements AsyncDisposable {
     this.#add({ repoId, day: Math.floor(at / DAY_MS), count: 1 })
   }
 
+  /** Once a day: what the index counts as recent loses the day that is recent no more. */
+  async #expire(): Promise<void> {
+    const day = Math.floor(this.#deps.clock() / DAY_MS)
+    if (day === this.#expiredOn) return
+    try {
+      await this.#deps.catalog.tx((rows) => rows.downloads.expire(day - DOWNLOAD_RECENT_DAYS + 1))
+      this.#expiredOn = day
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'the recent downloads could not be brought up to date')
+    }
+  }
+
   /** Writes what is counted. Never rejects: what could not be written waits for the next time. */
   flush(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write())
+    this.#writing = this.#writing.then(() => this.#write()).then(() => this.#expire())
     return this.#writing
   }
 
@@ -61,7 +74,12 @@ export class DownloadCounter implements AsyncDisposable {
     const counts = [...this.#pending.values()]
     this.#pending = new Map()
     try {
-      await this.#deps.catalog.tx((rows) => rows.downloads.add(counts))
+      const at = this.#deps.clock()
+      await this.#deps.catalog.tx(async (rows) => {
+        await rows.downloads.add(counts)
+        for (const { repoId, count } of counts)
+          await rows.index.addCounts(repoId, { downloads: count, downloadsAllTime: count }, at)
+      })
     } catch (error) {
       this.#deps.log.warn({ err: error, rows: counts.length }, 'downloads could not be counted yet')
       for (const count of counts) this.#add(count)

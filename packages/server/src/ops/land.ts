@@ -3,7 +3,7 @@
  *
  * The refs table is the truth, the refs in the bare repository follow it. The order is what makes a crash harmless:
  * objects are on disk already → one transaction swaps the refs, writes audit row and event and marks the projection
- * dirty → `update-ref` → the mark is cleared → the caller is told. A projection that stayed behind is repaired before
+ * dirty → `update-ref` → the mark is cleared → the index is brought up → the caller is told. A projection that stayed behind is repaired before
  * the next git operation and at start.
  */
 import { HubError } from '@cairn/protocol/errors'
@@ -14,6 +14,7 @@ import type { CatalogRows, HubEvent, RepoRow } from '../store/catalog/catalog.ts
 import type { Principal } from './access.ts'
 import { auditRow } from './audit.ts'
 import type { OpsContext } from './context.ts'
+import { indexNow } from './index-repo.ts'
 
 export interface RefChange {
   /** Full name. */
@@ -66,6 +67,7 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
     emit({ type: 'refs.updated', repoId: repo.id, refs })
   })
   await project(ctx, repo, changes)
+  if (changes.some(({ name }) => name === repo.defaultRef)) await indexNow(ctx, repo)
 }
 
 /** Makes the bare repository's refs equal to the table's. */

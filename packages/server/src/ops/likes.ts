@@ -36,6 +36,7 @@ export async function setLike(
       ? await rows.likes.insert({ userId: user.accountId, repoId: repo.id, createdAt: ctx.clock() })
       : await rows.likes.delete(user.accountId, repo.id)
     if (!changed) return
+    await rows.index.addCounts(repo.id, { likes: liked ? 1 : -1 }, ctx.clock())
     const action = liked ? 'repo.like' : 'repo.unlike'
     await rows.audit.insert(
       auditRow(ctx, principal, action, formatRepoId(repo), { type: repo.type }, repo.id),

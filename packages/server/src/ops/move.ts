@@ -9,6 +9,7 @@ import { UniqueViolationError, type RepoRow } from '../store/catalog/catalog.ts'
 import type { Principal, RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
 import type { OpsContext } from './context.ts'
+import { indexNow } from './index-repo.ts'
 import { nameTaken, placeFor } from './places.ts'
 import { withRepo } from './queued.ts'
 
@@ -44,6 +45,7 @@ export async function moveRepo(
       if (error instanceof UniqueViolationError) throw nameTaken(moved)
       throw error
     }
+    await indexNow(ctx, moved, { force: true })
     return moved
   })
 }

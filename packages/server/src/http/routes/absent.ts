@@ -8,17 +8,8 @@ import type { Method, Route } from '../route.ts'
 
 /** What is missing, as the caller reads it, and its routes as `METHOD path`. */
 const ABSENT: Readonly<Record<string, readonly string[]>> = {
-  'Listing and searching repositories': [
-    'GET /api/models',
-    'GET /api/datasets',
-    'GET /api/spaces',
+  'Searching by meaning, documentation and leaderboards': [
     'GET /api/spaces/semantic-search',
-    'GET /api/models-tags-by-type',
-    'GET /api/datasets-tags-by-type',
-    'GET /api/quicksearch',
-    'GET /api/trending',
-    'GET /api/tasks',
-    'GET /api/metrics',
     'GET /api/docs',
     'GET /api/docs/search',
     'GET {api}/leaderboard',

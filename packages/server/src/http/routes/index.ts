@@ -3,6 +3,8 @@ import type { Route } from '../route.ts'
 import { absentRoutes } from './absent.ts'
 import { adminRoutes } from './api/admin.ts'
 import { avatarRoutes } from './api/avatars.ts'
+import { discoverRoutes } from './api/discover.ts'
+import { listRoutes } from './api/list.ts'
 import { organizationRoutes } from './api/organizations.ts'
 import { authCheckRoutes } from './api/repo/auth-check.ts'
 import { commitRoutes } from './api/repo/commit.ts'
@@ -49,6 +51,8 @@ export const routes: readonly Route[] = [
   ...authCheckRoutes,
   ...likeRoutes,
   ...userLikesRoutes,
+  ...listRoutes,
+  ...discoverRoutes,
   ...infoRoutes,
   ...treeRoutes,
   ...pathsInfoRoutes,

@@ -7,6 +7,7 @@ import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
 import { lifecycleContract } from './contract/lifecycle.ts'
+import { listingContract } from './contract/listing.ts'
 import { ownedReposContract } from './contract/owned-repos.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
@@ -23,6 +24,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('audit and outbox', () => journalContract(make))
     describe('what an account owns', () => ownedReposContract(make))
     describe('downloads', () => downloadsContract(make))
+    describe('lists and searches', () => listingContract(make))
     describe('transactions', () => transactionsContract(make))
   })
 }

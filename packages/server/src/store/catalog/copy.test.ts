@@ -35,6 +35,17 @@ async function fill(catalog: Catalog): Promise<void> {
     await rows.repos.insert(repo('gone', 'ann', { deletedAt: 5, createdBy: null }))
     await rows.refs.swap('tiny', 'refs/heads/Z', null, 'c1', 1)
     await rows.refs.swap('tiny', 'refs/heads/a', null, 'c1', 1)
+    await rows.index.put({
+      repoId: 'tiny',
+      commitOid: 'c1',
+      pipelineTag: null,
+      numParameters: 2 ** 40,
+      text: 'Crème 🦉',
+      tags: ['A', 'b'],
+      links: [{ kind: 'dataset', target: 'Ann/Set' }],
+      facts: '{}',
+      files: null,
+    })
     await rows.retained.insert({ repoId: 'tiny', oid: 'c1', reason: 'package', createdAt: 1 })
     await rows.blobs.insertLfs({ domainId: 'ann', oid: 'l1', sizeBytes: 2 ** 40, createdAt: 1 })
     await rows.blobs.linkLfs('tiny', 'l1')
@@ -91,7 +102,7 @@ function rowsOf(path: string): unknown {
     const tables = handle.prepare(`select name from sqlite_master where type = 'table' order by name`).all()
     return tables
       .map((table) => table['name'] as string)
-      .filter((name) => name !== 'meta' && !name.startsWith('sqlite_'))
+      .filter((name) => name !== 'meta' && !/^(?:sqlite|repo_search)_?/.test(name))
       .map((name) => {
         const rows = handle.prepare(`select * from ${name}`).all()
         return [name, rows.map((row) => JSON.stringify(row)).toSorted()]
@@ -159,7 +170,10 @@ describe.skipIf(server === null)('with PostgreSQL', () => {
 
     for (const open of [() => openPostgresCatalog({ url }), () => openSqliteCatalog({ path: back })]) {
       await using catalog = await open()
-      await catalog.tx(async (_, emit) => emit({ type: 'repo.created', repoId: 'r4' }))
+      await catalog.tx(async (rows, emit) => {
+        await rows.repos.insert(repo('next', 'ann'))
+        emit({ type: 'repo.created', repoId: 'r4' })
+      })
       const claimed = await catalog.tx((rows) => rows.outbox.claim(Date.now() + 9000, Date.now() + 9001, 9))
       expect(claimed.map(({ event }) => event.repoId)).toEqual(['r2', 'r3', 'r4'])
       expect(await catalog.rows.accounts.get('ann')).toMatchObject({ createdAt: 2 ** 53 - 1, email: '' })

@@ -51,8 +51,10 @@ export function openSnapshot(at: PostgresPlace): Promise<LoneTransaction> {
 /** The writer's, for as many rows as it takes. */
 export function openFilling(at: PostgresPlace): Promise<LoneTransaction> {
   // Rows that came with their numbers do not move the counter on.
-  const count = `select setval(pg_get_serial_sequence('outbox', 'id'), (select coalesce(max(id), 0) + 1 from outbox), false)`
-  return openTransaction(at, false, [beginAsWriter(at)], [count])
+  const count = (table: string, column: string) =>
+    `select setval(pg_get_serial_sequence('${table}', '${column}'),
+      (select coalesce(max(${column}), 0) + 1 from ${table}), false)`
+  return openTransaction(at, false, [beginAsWriter(at)], [count('outbox', 'id'), count('repo_index', 'seq')])
 }
 
 async function openTransaction(

@@ -21,6 +21,7 @@ import { parsePostgresUrl } from './postgres-url.ts'
 import type { PostgresPlace } from './postgres-url.ts'
 import { insertEvents } from './queries/outbox.ts'
 import { catalogRows } from './queries/rows.ts'
+import { postgresSearch } from './search.ts'
 import { runTransaction } from './transaction.ts'
 import type { Session, Work } from './transaction.ts'
 import { WriterQueue } from './writer-queue.ts'
@@ -73,7 +74,7 @@ class PostgresCatalog implements Catalog {
         throw meaningOf(error, at.place)
       }
     }
-    this.rows = catalogRows(kyselyOnPostgres(read))
+    this.rows = catalogRows(kyselyOnPostgres(read), postgresSearch)
   }
 
   tx<T>(work: Work<T>): Promise<T> {
@@ -177,7 +178,7 @@ function openPool(at: PostgresPlace, readOnly: boolean, max: number): Pool {
 function postgresSession(writer: PostgresWriter, clock: () => number): Session {
   const db = kyselyOnPostgres(writer.query)
   return {
-    rows: catalogRows(db),
+    rows: catalogRows(db, postgresSearch),
     begin: () => writer.begin(),
     insertEvents: (events) => insertEvents(db, events, clock()),
     commit: () => writer.commit(),

@@ -2,7 +2,7 @@
 import type { RepoType } from '@cairn/protocol/repo-id'
 import type { Generated } from 'kysely'
 
-import type { AccountKind, OrgRole, Sha256State, TokenKind, TokenRole } from './catalog.ts'
+import type { AccountKind, OrgRole, RepoLinkKind, Sha256State, TokenKind, TokenRole } from './catalog.ts'
 import type { Flag } from './sql-dialect.ts'
 
 export interface Schema {
@@ -63,6 +63,22 @@ export interface Schema {
   repo_domains: { repo_id: string; domain_id: string }
   likes: { user_id: string; repo_id: string; created_at: number }
   refs: { repo_id: string; name: string; oid: string; updated_at: number }
+  repo_index: {
+    seq: Generated<number>
+    repo_id: string
+    registry_id: string
+    type: RepoType
+    likes: Generated<number>
+    downloads: Generated<number>
+    downloads_all_time: Generated<number>
+    trending: Generated<number>
+    pipeline_tag: string | null
+    num_parameters: number | null
+    search_text: string
+  }
+  repo_facts: { repo_id: string; commit_oid: string; facts: string; files: string | null }
+  repo_tags: { repo_id: string; tag_key: string; tag: string }
+  repo_links: { repo_id: string; kind: RepoLinkKind; target_key: string }
   retained_commits: { repo_id: string; oid: string; reason: string; created_at: number }
   lfs_objects: { domain_id: string; oid: string; size_bytes: number; created_at: number }
   repo_lfs_objects: { repo_id: string; domain_id: string; oid: string }

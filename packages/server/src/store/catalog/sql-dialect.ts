@@ -15,11 +15,18 @@ export interface SqlDialect {
   tableEnd: string
   /** The same for a table of small rows that is only ever reached through its primary key. */
   keyedTableEnd: string
+  /** Statements that make `repo_index.search_text` searchable by any part of it (search.ts). */
+  searchIndex: readonly string[]
 }
 
 /** Key under which names are compared without regard to case. */
 export function nameKey(name: string): string {
   return name.toLowerCase()
+}
+
+/** Text from a card or a query as both engines take it: PostgreSQL stores no NUL, and neither half a character. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 /** A flag as it is stored. */

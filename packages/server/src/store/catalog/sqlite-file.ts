@@ -11,6 +11,7 @@ import { SQL_LOCK_WAIT_MS } from '../../limits.ts'
 import { SchemaVersionError } from './catalog.ts'
 import { migrateFrom, readSchemaVersion } from './migrations/migrations.ts'
 import type { Migration } from './migrations/migrations.ts'
+import { SQLITE_SEARCH_INDEX } from './search.ts'
 import type { SqlDialect } from './sql-dialect.ts'
 import { kyselyOnSqlite } from './sqlite-driver.ts'
 
@@ -23,6 +24,7 @@ const SQLITE: SqlDialect = {
   serialKey: 'integer primary key autoincrement',
   tableEnd: 'strict',
   keyedTableEnd: 'strict, without rowid',
+  searchIndex: SQLITE_SEARCH_INDEX,
 }
 
 /** 'CRN1' at offset 68 of the file: the sign that a hub made it. */

@@ -19,6 +19,7 @@ import type { Migration } from './migrations/migrations.ts'
 import { insertEvents } from './queries/outbox.ts'
 import { catalogRows } from './queries/rows.ts'
 import type { Schema } from './schema.ts'
+import { sqliteSearch } from './search.ts'
 import { kyselyOnSqlite } from './sqlite-driver.ts'
 import { prepareFile } from './sqlite-file.ts'
 import { runTransaction } from './transaction.ts'
@@ -73,7 +74,7 @@ class SqliteCatalog implements Catalog {
     this.#writer = writer
     this.#reader = reader
     this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock)
-    this.rows = catalogRows(kyselyOnSqlite(reader))
+    this.rows = catalogRows(kyselyOnSqlite(reader), sqliteSearch)
   }
 
   tx<T>(work: Work<T>): Promise<T> {
@@ -95,7 +96,7 @@ class SqliteCatalog implements Catalog {
 
 function sqliteSession(handle: DatabaseSync, db: Kysely<Schema>, clock: () => number): Session {
   return {
-    rows: catalogRows(db),
+    rows: catalogRows(db, sqliteSearch),
     begin: async () => handle.exec('begin immediate'),
     insertEvents: (events) => insertEvents(db, events, clock()),
     commit: async () => handle.exec('commit'),

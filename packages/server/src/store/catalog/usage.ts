@@ -29,6 +29,8 @@ export interface DownloadRows {
     repoIds: readonly string[],
     sinceDay: number,
   ): Promise<Map<string, { recent: number; allTime: number }>>
+  /** Makes the index count as recent only what is from `sinceDay` on. Idempotent. */
+  expire(sinceDay: number): Promise<void>
   /** Days with downloads, oldest first, both ends included. */
   history(repoId: string, sinceDay: number, untilDay: number): Promise<Omit<DownloadCount, 'repoId'>[]>
 }

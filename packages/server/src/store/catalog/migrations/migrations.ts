@@ -10,11 +10,12 @@ import type { SqlDialect } from '../sql-dialect.ts'
 import { initial } from './0001-initial.ts'
 import { lifecycle } from './0002-lifecycle.ts'
 import { downloads } from './0003-downloads.ts'
+import { repoIndex } from './0004-repo-index.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
 
-export const MIGRATIONS: readonly Migration[] = [initial, lifecycle, downloads]
+export const MIGRATIONS: readonly Migration[] = [initial, lifecycle, downloads, repoIndex]
 
 /** Schema number of the open database, as it is written there. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<string> {

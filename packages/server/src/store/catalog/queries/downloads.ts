@@ -54,6 +54,15 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
       return found
     },
 
+    async expire(sinceDay) {
+      await sql`update repo_index
+        set downloads = (select cast(coalesce(sum(d.count), 0) as bigint) from downloads_daily d
+          where d.repo_id = repo_index.repo_id and d.day >= ${sinceDay})
+        where downloads > 0 and repo_id in (select repo_id from downloads_daily where day < ${sinceDay})`.execute(
+        db,
+      )
+    },
+
     history(repoId, sinceDay, untilDay) {
       return db
         .selectFrom('downloads_daily')

@@ -4,6 +4,7 @@ import type { Kysely, Selectable } from 'kysely'
 import type { RepoRow, RepoRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import { flag, nameKey } from '../sql-dialect.ts'
+import { insertIndexRow } from './index-rows.ts'
 import { prepared } from './prepared.ts'
 
 export const REPO_COLUMNS = [
@@ -67,6 +68,7 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
           deleted_at: row.deletedAt,
         })
         .execute()
+      await insertIndexRow(db, row)
     },
 
     async update(id, change) {

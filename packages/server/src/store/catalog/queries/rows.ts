@@ -3,11 +3,14 @@ import type { Kysely } from 'kysely'
 
 import type { CatalogRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
+import type { SearchSql } from '../search.ts'
 import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
 import { downloadRows } from './downloads.ts'
+import { indexRows } from './index-rows.ts'
 import { likeRows } from './likes.ts'
+import { listingRows } from './listing.ts'
 import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
 import { ownedRepoRows } from './owned-repos.ts'
@@ -19,7 +22,7 @@ import { tokenRows } from './tokens.ts'
 import { xetRows } from './xet.ts'
 
 /** Build it once per connection: its compiled queries live as long as it does. */
-export function catalogRows(db: Kysely<Schema>): CatalogRows {
+export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows {
   return {
     accounts: accountRows(db),
     registries: registryRows(db),
@@ -28,6 +31,8 @@ export function catalogRows(db: Kysely<Schema>): CatalogRows {
     oldNames: oldNameRows(db),
     likes: likeRows(db),
     refs: refRows(db),
+    index: indexRows(db),
+    listing: listingRows(db, search),
     retained: retainedCommitRows(db),
     blobs: blobRows(db),
     xet: xetRows(db),
