@@ -130,6 +130,15 @@ describe.each([
     expect(await facts('safetensors')).toEqual({ counts: [{ F32: 10 }, { F32: 200 }], sharded: true })
   })
 
+  test.skipIf(skipped || !isOld)('filters that only the oldest has', async () => {
+    expect(await facts('old filters')).toEqual({
+      model: ['alice/tiny-bert'],
+      none: [],
+      dataset: ['alice/words'],
+      metrics: [],
+    })
+  })
+
   test.skipIf(skipped)('what is wrong raises what users catch', async () => {
     const { by } = await facts<{ by: Record<string, string | null> }>('refused')
     expect(by['sort']).toBe('BadRequestError')

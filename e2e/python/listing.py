@@ -151,6 +151,18 @@ if not is_old:
     sharded = api.get_safetensors_metadata("alice/sharded")
     step("safetensors", counts=[single.parameter_count, sharded.parameter_count], sharded=sharded.sharded)
 
+if is_old:
+    from huggingface_hub import DatasetFilter, ModelFilter
+
+    step(
+        "old filters",
+        model=ids(api.list_models(filter=ModelFilter(
+            author="alice", model_name="tiny", task="fill-mask", library="safetensors", trained_dataset="alice/words"))),
+        none=ids(api.list_models(filter=ModelFilter(author="alice", task="text-generation"))),
+        dataset=ids(api.list_datasets(filter=DatasetFilter(author="alice", language="en", size_categories="n<1K"))),
+        metrics=api.list_metrics(),
+    )
+
 refused = {}
 for name, call in {
     "sort": lambda: list(api.list_models(sort="stars")),

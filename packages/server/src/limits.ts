@@ -317,8 +317,8 @@ export const COAUTHORS_MAX = 20
 /** What is searched of one repository: its name and the beginning of its card. */
 export const SEARCH_TEXT_LENGTH_MAX = 4096
 
-/** Matches of a search that are sorted; of more, rows are read in their order until a page is full. */
-export const SEARCH_INDEXED_MATCHES_MAX = 5000
+/** Matches of a search or a filter that are collected and sorted; of more, rows are read in their order until a page is full. */
+export const INDEXED_MATCHES_MAX = 5000
 
 /** What a like or a download counts for trending halves in this time. */
 export const TRENDING_HALF_LIFE_MS = 7 * 24 * 3600_000

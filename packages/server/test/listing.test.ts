@@ -249,6 +249,27 @@ describe('what an item says', () => {
   })
 })
 
+test('a registry has lists of its own', async () => {
+  const prefix = '/acme/models/huggingface'
+  await hub.hub.ops.catalog.tx(async (rows) => {
+    const acme = await rows.accounts.getByName('acme')
+    await rows.registries.insert({ id: 'models', orgId: acme?.id ?? '', slug: 'models', createdAt: 0 })
+  })
+  await getJson(hub, 'alice', `${prefix}/api/repos/create`, post({ name: 'apart', organization: 'team' }))
+  await getJson(hub, 'alice', `${prefix}/api/repos/create`, post({ name: 'second', organization: 'team' }))
+  expect(await ids(null, '/api/models?search=apart')).toEqual([])
+  expect(await ids(null, `${prefix}/api/models?search=apart`)).toEqual(['team/apart'])
+  const answer = await hub.fetch(null, `${prefix}/api/models?limit=1`)
+  const link = /<([^>]+)>/.exec(answer.headers.get('link') ?? '')?.[1] ?? ''
+  expect(link.startsWith(`${hub.url}${prefix}/api/models?`)).toBe(true)
+  expect(((await (await fetch(link)).json()) as Item[]).map(({ id }) => id)).toEqual(['team/apart'])
+  const cursor = new URL(link).searchParams.get('cursor') ?? ''
+  await expectRefusal(
+    await hub.fetch(null, `/api/models?limit=1&cursor=${encodeURIComponent(cursor)}`),
+    'BadRequest',
+  )
+})
+
 test('what is counted shows, and sorts', async () => {
   const repo = await hub.hub.ops.catalog.rows.repos.getByName('default', 'model', 'bob', 'other')
   const add = (likes: number) =>

@@ -7,7 +7,7 @@
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 
-import { SEARCH_INDEXED_MATCHES_MAX, SEARCH_TEXT_LENGTH_MAX } from '../../limits.ts'
+import { INDEXED_MATCHES_MAX, SEARCH_TEXT_LENGTH_MAX } from '../../limits.ts'
 import type { Schema } from './schema.ts'
 
 export interface SearchSql {
@@ -79,8 +79,8 @@ export const sqliteSearch: SearchSql = {
     // Of what matches often a page is full soon when rows are read in their order; sorting all matches would take longer.
     const probe = sql<{
       n: number
-    }>`select count(*) as n from (${found} limit ${SEARCH_INDEXED_MATCHES_MAX + 1})`
-    if (((await probe.execute(db)).rows[0]?.n ?? 0) > SEARCH_INDEXED_MATCHES_MAX) return scan(words)
+    }>`select count(*) as n from (${found} limit ${INDEXED_MATCHES_MAX + 1})`
+    if (((await probe.execute(db)).rows[0]?.n ?? 0) > INDEXED_MATCHES_MAX) return scan(words)
     const short = words.filter((word) => !long.includes(word))
     return [sql<SqlBool>`i.seq in (${found})`, ...scan(short)]
   },

@@ -108,6 +108,39 @@ describe('the SQLite file', () => {
     await expect(openSqliteCatalog({ path })).rejects.toMatchObject({ found: NEXT_NUMBER })
   })
 
+  test('repositories of a hub from before lists are listed and found, and events ask for the rest', async () => {
+    const path = join(newFolder(), 'hub.db')
+    await (await openSqliteCatalog({ path, migrations: MIGRATIONS.slice(0, 1) }))[Symbol.asyncDispose]()
+    const handle = new DatabaseSync(path)
+    handle.exec(`insert into accounts (id, kind, name, name_key, is_admin, created_at)
+      values ('ann', 'user', 'Ann', 'ann', 0, 1)`)
+    for (const [id, deletedAt] of [
+      ['tiny', 'null'],
+      ['gone', '5'],
+    ])
+      handle.exec(`insert into repos (id, registry_id, owner_id, domain_id, type, namespace, namespace_key, name, name_key,
+        private, disabled, default_ref, created_at, last_modified, refs_dirty, deleted_at) values ('${id}', 'default', 'ann',
+        'ann', 'model', 'Ann', 'ann', '${id}', '${id}', 0, 0, 'refs/heads/main', 1, 1, 0, ${deletedAt})`)
+    handle.close()
+    await using catalog = await openSqliteCatalog({ path, migrate: true })
+    const filter = {
+      registryId: 'default',
+      type: 'model' as const,
+      visibility: 'all' as const,
+      words: ['ann/t'],
+      namespace: null,
+      tags: [],
+      anyTags: [],
+      pipelineTag: null,
+      parameters: null,
+      links: [],
+      linked: false,
+    }
+    expect(await catalog.rows.listing.count(filter, 9)).toBe(1)
+    const events = await catalog.tx((rows) => rows.outbox.claim(1, 2, 9))
+    expect(events.map(({ event }) => event)).toEqual([{ type: 'repo.created', repoId: 'tiny' }])
+  })
+
   test('a migration that fails half way leaves the old schema', async () => {
     const path = join(newFolder(), 'hub.db')
     await (await openSqliteCatalog({ path }))[Symbol.asyncDispose]()

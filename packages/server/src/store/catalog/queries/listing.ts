@@ -5,6 +5,7 @@
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 
+import { INDEXED_MATCHES_MAX } from '../../../limits.ts'
 import type { ListingRows, RepoFilter, RepoSort, Visibility } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import type { SearchSql } from '../search.ts'
@@ -13,19 +14,25 @@ import { COUNT_COLUMNS, toCounts } from './index-rows.ts'
 import { REPO_COLUMNS, toRepo } from './repos.ts'
 
 type Condition = RawBuilder<SqlBool>
+/** `repo_index` or `repos`: the one whose index gives the order. */
+type Table = 'i' | 'r'
 
 /** The columns that an index sorts by: value, then id. */
-const ORDER: Readonly<Record<RepoSort, { value: RawBuilder<unknown>; id: RawBuilder<unknown> }>> = {
-  createdAt: { value: sql`r.created_at`, id: sql`r.id` },
-  lastModified: { value: sql`r.last_modified`, id: sql`r.id` },
-  likes: { value: sql`i.likes`, id: sql`i.repo_id` },
-  downloads: { value: sql`i.downloads`, id: sql`i.repo_id` },
-  trendingScore: { value: sql`i.trending`, id: sql`i.repo_id` },
+const ORDER: Readonly<
+  Record<RepoSort, { table: Table; value: RawBuilder<unknown>; id: RawBuilder<unknown> }>
+> = {
+  createdAt: { table: 'r', value: sql`r.created_at`, id: sql`r.id` },
+  lastModified: { table: 'r', value: sql`r.last_modified`, id: sql`r.id` },
+  likes: { table: 'i', value: sql`i.likes`, id: sql`i.repo_id` },
+  downloads: { table: 'i', value: sql`i.downloads`, id: sql`i.repo_id` },
+  trendingScore: { table: 'i', value: sql`i.trending`, id: sql`i.repo_id` },
 }
 
 export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows {
-  const conditionsOf = async (filter: RepoFilter): Promise<Condition> => {
-    const all = [...filterConditions(filter)]
+  const conditionsOf = async (filter: RepoFilter, table: Table): Promise<Condition> => {
+    const all = [...filterConditions(filter, table)]
+    for (const { ids, test } of selections(filter))
+      all.push((await areFew(db, ids)) ? sql<SqlBool>`i.repo_id in (${ids})` : test)
     if (filter.words.length > 0) all.push(...(await search.conditions(db, filter.words)))
     return sql.join(all, sql` and `)
   }
@@ -33,7 +40,7 @@ export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows 
 
   return {
     async page(filter, { sort, descending, after, limit }, at) {
-      const { value, id } = ORDER[sort]
+      const { table, value, id } = ORDER[sort]
       const direction = descending ? sql`desc` : sql`asc`
       const position = after === null ? null : parsePosition(after)
       const where =
@@ -41,7 +48,7 @@ export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows 
           ? sql``
           : sql` and (${value}, ${id}) ${descending ? sql`<` : sql`>`} (${position.value}, ${position.id})`
       const ids = await sql<{ id: string; value: number }>`
-        select ${id} as id, ${value} as value ${from} where ${await conditionsOf(filter)}${where}
+        select ${id} as id, ${value} as value ${from} where ${await conditionsOf(filter, table)}${where}
         order by ${value} ${direction}, ${id} ${direction} limit ${limit + 1}`.execute(db)
       const page = ids.rows.slice(0, limit)
       const last = page.at(-1)
@@ -57,7 +64,7 @@ export function listingRows(db: Kysely<Schema>, search: SearchSql): ListingRows 
     },
 
     async count(filter, max) {
-      const found = sql`select 1 ${from} where ${await conditionsOf(filter)} limit ${max}`
+      const found = sql`select 1 ${from} where ${await conditionsOf(filter, 'i')} limit ${max}`
       const query = sql<{ n: number | string }>`select count(*) as n from (${found}) as found`
       return Number((await query.execute(db)).rows[0]?.n ?? 0)
     },
@@ -130,23 +137,21 @@ async function readPage(
 }
 
 function visibleConditions(registryId: string, type: string, visibility: Visibility): Condition[] {
-  const all: Condition[] = [
-    sql`r.registry_id = ${registryId}`,
-    sql`r.type = ${type}`,
-    sql`r.deleted_at is null`,
-  ]
-  if (visibility === 'all') return all
-  const { ownerIds } = visibility
-  const owned = ownerIds.length === 0 ? sql`` : sql` or r.owner_id in (${sql.join(ownerIds)})`
-  return [...all, sql`(r.private = 0${owned})`]
+  return [sql`r.registry_id = ${registryId}`, sql`r.type = ${type}`, ...visibleTo(visibility)]
 }
 
-function* filterConditions(filter: RepoFilter): Generator<Condition> {
-  // Said of both tables: whichever the order is read from has an index that begins with these two.
-  yield sql`i.registry_id = ${filter.registryId}`
-  yield sql`i.type = ${filter.type}`
-  yield* visibleConditions(filter.registryId, filter.type, filter.visibility)
-  if (filter.namespace !== null) yield sql`r.namespace_key = ${keyOf(filter.namespace)}`
+function visibleTo(visibility: Visibility): Condition[] {
+  if (visibility === 'all') return [sql`r.deleted_at is null`]
+  const { ownerIds } = visibility
+  const owned = ownerIds.length === 0 ? sql`` : sql` or r.owner_id in (${sql.join(ownerIds)})`
+  return [sql`r.deleted_at is null`, sql`(r.private = 0${owned})`]
+}
+
+function* filterConditions(filter: RepoFilter, table: Table): Generator<Condition> {
+  // Said of one table only: told twice, PostgreSQL multiplies the odds, expects one row and joins in the wrong order.
+  yield sql`${sql.ref(`${table}.registry_id`)} = ${filter.registryId}`
+  yield sql`${sql.ref(`${table}.type`)} = ${filter.type}`
+  yield* visibleTo(filter.visibility)
   if (filter.pipelineTag !== null) yield sql`i.pipeline_tag = ${storable(filter.pipelineTag)}`
   if (filter.parameters !== null) {
     const { min, max } = filter.parameters
@@ -154,16 +159,47 @@ function* filterConditions(filter: RepoFilter): Generator<Condition> {
     if (min !== null) yield sql`i.num_parameters >= ${min}`
     if (max !== null) yield sql`i.num_parameters <= ${max}`
   }
-  const tagged = (tags: readonly string[]): Condition =>
-    tags.length === 0
-      ? sql`1 = 0`
-      : sql`i.repo_id in (select repo_id from repo_tags where tag_key in (${sql.join(tags.map(keyOf))}))`
-  for (const tag of filter.tags) yield tagged([tag])
-  for (const tags of filter.anyTags) yield tagged(tags)
+}
+
+/** Ids that an index finds, and the same said of one row. */
+interface Selection {
+  ids: RawBuilder<unknown>
+  test: Condition
+}
+
+function* selections(filter: RepoFilter): Generator<Selection> {
+  if (filter.namespace !== null) {
+    const key = keyOf(filter.namespace)
+    yield {
+      ids: sql`select id from repos where registry_id = ${filter.registryId} and type = ${filter.type}
+        and namespace_key = ${key}`,
+      test: sql`r.namespace_key = ${key}`,
+    }
+  }
+  for (const tags of [...filter.tags.map((tag) => [tag]), ...filter.anyTags]) {
+    const where = tags.length === 0 ? sql`1 = 0` : sql`tag_key in (${sql.join(tags.map(keyOf))})`
+    yield selectionOf(sql`repo_tags`, where)
+  }
   for (const { kind, target } of filter.links)
-    yield sql`i.repo_id in (select repo_id from repo_links where kind = ${kind} and target_key = ${keyOf(target)})`
-  if (filter.linked)
-    yield sql`i.repo_id in (select repo_id from repo_links where kind in ('model', 'dataset'))`
+    yield selectionOf(sql`repo_links`, sql`kind = ${kind} and target_key = ${keyOf(target)}`)
+  if (filter.linked) yield selectionOf(sql`repo_links`, sql`kind in ('model', 'dataset')`)
+}
+
+function selectionOf(table: RawBuilder<unknown>, where: RawBuilder<unknown>): Selection {
+  return {
+    ids: sql`select repo_id from ${table} where ${where}`,
+    test: sql`exists (select 1 from ${table} as s where s.repo_id = i.repo_id and ${where})`,
+  }
+}
+
+/**
+ * A few ids are collected first; of many a page is full soon when rows are read in their order and each is tested.
+ * Neither engine can tell beforehand which it is.
+ */
+async function areFew(db: Kysely<Schema>, ids: RawBuilder<unknown>): Promise<boolean> {
+  const probe = sql<{ n: number | string }>`
+    select count(*) as n from (${ids} limit ${INDEXED_MATCHES_MAX + 1}) as found`
+  return Number((await probe.execute(db)).rows[0]?.n ?? 0) <= INDEXED_MATCHES_MAX
 }
 
 /** `value id`. Positions come back signed, so an odd one is an error of ours. */
