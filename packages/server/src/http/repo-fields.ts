@@ -37,7 +37,8 @@ type Field = (view: RepoView) => unknown
 
 const FIELDS: Readonly<Record<string, Field>> = {
   author: ({ repo }) => repo.namespace,
-  sha: ({ commitOid }) => commitOid,
+  // A repository without commits has none.
+  sha: ({ commitOid }) => (commitOid === '' ? null : commitOid),
   lastModified: ({ repo }) => formatDate(repo.lastModified),
   createdAt: ({ repo }) => formatDate(repo.createdAt),
   private: ({ repo }) => repo.private,

@@ -66,10 +66,10 @@ async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
     case 'xet.file-registered':
       return verifySha256(ctx, event)
     case 'repo.moved':
+    case 'repo.restored':
       return indexRepo(ctx, event.repoId, { force: true })
     case 'repo.created':
     case 'repo.updated':
-    case 'repo.restored':
     case 'refs.updated':
       return indexRepo(ctx, event.repoId)
   }

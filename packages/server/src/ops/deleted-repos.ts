@@ -9,6 +9,7 @@ import { UniqueViolationError, type RepoRow } from '../store/catalog/catalog.ts'
 import { assertInstanceAdmin, type Principal, type RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
 import type { OpsContext } from './context.ts'
+import { indexNow } from './index-repo.ts'
 import { placeFor } from './places.ts'
 import { withRepo } from './queued.ts'
 
@@ -71,6 +72,7 @@ export async function restoreRepo(
         { cause: error },
       )
     }
+    await indexNow(ctx, restored, { force: true })
     return restored
   })
 }

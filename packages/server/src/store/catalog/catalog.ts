@@ -3,14 +3,31 @@
  * with its events and audit rows, or not at all. Reads outside a transaction use a connection of their own and never
  * wait for one. Times are milliseconds since the epoch, ids 24 hex digits unless an operator chose them.
  */
-import { HubError } from '@cairn/protocol/errors'
 import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
+import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 import type { DownloadRows, OwnedRepoRows } from './usage.ts'
 
+export {
+  SchemaVersionError,
+  CatalogUnavailableError,
+  UniqueViolationError,
+  type UniqueName,
+} from './catalog-errors.ts'
 export type { AuditFilter, AuditRows } from './audit-rows.ts'
+export type {
+  IndexEntry,
+  IndexRows,
+  ListedRepo,
+  ListingRows,
+  RepoCounts,
+  RepoFilter,
+  RepoLinkKind,
+  RepoSort,
+  Visibility,
+} from './listing-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
 
@@ -262,102 +279,6 @@ export interface RefRows {
   swap(repoId: string, name: string, old: string | null, next: string | null, at: number): Promise<boolean>
 }
 
-/** Which repositories of other types, or which base models, a card names. */
-export type RepoLinkKind = 'base_model' | 'dataset' | 'model'
-
-/** What the default branch of a repository says about it, to be listed and searched. */
-export interface IndexEntry {
-  repoId: string
-  commitOid: string
-  pipelineTag: string | null
-  numParameters: number | null
-  /** What is searched besides the name. */
-  text: string
-  tags: readonly string[]
-  links: readonly { kind: RepoLinkKind; target: string }[]
-  /** JSON that only its writer reads. */
-  facts: string
-  /** Paths, as JSON; null when they are too many to be kept. */
-  files: string | null
-}
-
-export interface RepoCounts {
-  likes: number
-  downloads: number
-  downloadsAllTime: number
-  /** Likes and downloads of late, each worth half as much a week later. */
-  trendingScore: number
-}
-
-/** Every repository has counts and a searchable name from its insertion on; facts come with its first indexing. */
-export interface IndexRows {
-  /** Takes the place of what was known before, and takes over the repository's present name. */
-  put(entry: IndexEntry): Promise<void>
-  facts(repoId: string): Promise<Pick<IndexEntry, 'commitOid' | 'facts' | 'files'> | null>
-  counts(repoId: string, at: number): Promise<RepoCounts>
-  /** Adds to the counts; below zero for what is taken back. */
-  addCounts(
-    repoId: string,
-    add: { likes?: number; downloads?: number; downloadsAllTime?: number },
-    at: number,
-  ): Promise<void>
-  /** Bytes of LFS and Xet content that each repository holds, in any revision. */
-  storedBytes(repoIds: readonly string[]): Promise<Map<string, number>>
-}
-
-/** Whose private repositories are seen: everybody's, or those of these owners. */
-export type Visibility = 'all' | { ownerIds: readonly string[] }
-
-export type RepoSort = 'createdAt' | 'lastModified' | 'likes' | 'downloads' | 'trendingScore'
-
-/** All conditions hold together. Names and tags are compared without regard to case. */
-export interface RepoFilter {
-  registryId: string
-  type: RepoType
-  visibility: Visibility
-  /** Words, each of which the name or the text holds somewhere. Lower case. */
-  words: readonly string[]
-  namespace: string | null
-  tags: readonly string[]
-  /** For each list, one of its tags at least. */
-  anyTags: readonly (readonly string[])[]
-  pipelineTag: string | null
-  parameters: { min: number | null; max: number | null } | null
-  /** Links that the card has, each to this target. */
-  links: readonly { kind: RepoLinkKind; target: string }[]
-  /** Whether the card names any model or dataset. */
-  linked: boolean
-}
-
-export interface ListedRepo {
-  repo: RepoRow
-  /** Head of the default branch; null before the first commit. */
-  head: string | null
-  facts: Pick<IndexEntry, 'commitOid' | 'facts' | 'files'> | null
-  counts: RepoCounts
-}
-
-export interface ListingRows {
-  /** A page in the order of `sort`, ties by id, strictly after `after`, which is a position that `positionOf` made. */
-  page(
-    filter: RepoFilter,
-    order: { sort: RepoSort; descending: boolean; after: string | null; limit: number },
-    at: number,
-  ): Promise<{ repos: ListedRepo[]; next: string | null }>
-  count(filter: RepoFilter, max: number): Promise<number>
-  /** Tags with the number of repositories that have them, the most frequent first. */
-  tags(registryId: string, type: RepoType, visibility: Visibility, limit: number): Promise<string[]>
-  /** Of repositories of a type that name these targets: at most `limit` ids (`ns/name`) for each target, by name, and all counted. */
-  linking(
-    registryId: string,
-    type: RepoType,
-    visibility: Visibility,
-    kind: RepoLinkKind,
-    targets: readonly string[],
-    limit: number,
-  ): Promise<Map<string, { count: number; ids: string[] }>>
-}
-
 export interface RetainedCommitRows {
   /** Idempotent. */
   insert(row: { repoId: string; oid: string; reason: string; createdAt: number }): Promise<void>
@@ -451,46 +372,4 @@ export interface Catalog extends AsyncDisposable {
    * the transaction can no longer commit, even if `work` caught the error. Events passed to `emit` are in the outbox exactly when the transaction commits.
    */
   tx<T>(work: (rows: CatalogRows, emit: (event: HubEvent) => void) => Promise<T>): Promise<T>
-}
-
-/** The database was written by a hub of another version. Nothing was changed. */
-export class SchemaVersionError extends Error {
-  readonly found: string
-  readonly expected: string
-
-  constructor(found: string, expected: string) {
-    super(`The database has schema ${found}, this hub needs ${expected}`)
-    this.name = 'SchemaVersionError'
-    this.found = found
-    this.expected = expected
-  }
-}
-
-/**
- * The database cannot be used now: it is gone, full or held by somebody. Callers of the hub are told that much and
- * that they may try again; `place` and `reason` are for its operator.
- */
-export class CatalogUnavailableError extends HubError {
-  readonly place: string
-  readonly reason: string
-
-  constructor(place: string, reason: string, options?: ErrorOptions) {
-    super('Unavailable', 'The database is not available', options)
-    this.name = 'CatalogUnavailableError'
-    this.place = place
-    this.reason = reason
-  }
-}
-
-export type UniqueName = 'account name' | 'repo name' | 'registry' | 'token'
-
-/** Something of that name is there already. The transaction in which it happened can no longer commit. */
-export class UniqueViolationError extends Error {
-  readonly what: UniqueName
-
-  constructor(what: UniqueName, options?: ErrorOptions) {
-    super(`This ${what} is taken`, options)
-    this.name = 'UniqueViolationError'
-    this.what = what
-  }
 }
