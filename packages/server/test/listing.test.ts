@@ -259,7 +259,7 @@ test('a registry has lists of its own', async () => {
   await getJson(hub, 'alice', `${prefix}/api/repos/create`, post({ name: 'second', organization: 'team' }))
   expect(await ids(null, '/api/models?search=apart')).toEqual([])
   expect(await ids(null, `${prefix}/api/models?search=apart`)).toEqual(['team/apart'])
-  const answer = await hub.fetch(null, `${prefix}/api/models?limit=1`)
+  const answer = await hub.fetch(null, `${prefix}/api/models?limit=1&sort=createdAt`)
   const link = /<([^>]+)>/.exec(answer.headers.get('link') ?? '')?.[1] ?? ''
   expect(link.startsWith(`${hub.url}${prefix}/api/models?`)).toBe(true)
   expect(((await (await fetch(link)).json()) as Item[]).map(({ id }) => id)).toEqual(['team/apart'])

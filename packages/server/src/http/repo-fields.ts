@@ -38,7 +38,7 @@ type Field = (view: RepoView) => unknown
 const FIELDS: Readonly<Record<string, Field>> = {
   author: ({ repo }) => repo.namespace,
   // A repository without commits has none.
-  sha: ({ commitOid }) => (commitOid === '' ? null : commitOid),
+  sha: ({ commitOid }) => commitOid || undefined,
   lastModified: ({ repo }) => formatDate(repo.lastModified),
   createdAt: ({ repo }) => formatDate(repo.createdAt),
   private: ({ repo }) => repo.private,
