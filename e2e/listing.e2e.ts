@@ -101,7 +101,7 @@ describe.each([
   })
 
   test.skipIf(skipped)('get_model_tags', async () => {
-    expect(await facts('tags')).toEqual({ pipelines: isOld ? true : ['fill-mask'] })
+    expect(await facts('tags')).toEqual({ pipelines: isOld ? true : ['fill-mask'], datasets: true })
   })
 
   test.skipIf(skipped || isOld)('filters that only the newest has', async () => {

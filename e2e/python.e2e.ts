@@ -309,6 +309,19 @@ describe.each(variants)('huggingface_hub $client', ({ client, python, isOld, use
       expect(await fsckAll(hub.dataDir)).toEqual([])
     })
 
+    test.skipIf(skipped)('names, metadata and patterns', async () => {
+      const { facts } = await walk.next<Record<string, unknown>>('small things')
+      expect(facts['full_name']).toBe('alice/some')
+      if (isOld) return
+      const large = manifest[known.large]
+      expect(facts).toMatchObject({
+        size: large?.sizeBytes,
+        etag: large?.sha256,
+        resolved: facts['head'],
+        added: [],
+      })
+    })
+
     test.skipIf(skipped)('the repository goes', async () => {
       const { facts } = await walk.next('delete repo')
       expect(facts).toEqual({ exists: false })

@@ -122,7 +122,8 @@ step(
     transformers=dict(info.transformersInfo if is_old else info.transformers_info),
 )
 tags = api.get_model_tags()
-step("tags", pipelines=[tag["id"] for tag in tags["pipeline_tag"]] if not is_old else True)
+step("tags", pipelines=[tag["id"] for tag in tags["pipeline_tag"]] if not is_old else True,
+     datasets=isinstance(api.get_dataset_tags(), dict) or is_old)
 
 if not is_old:
     step(

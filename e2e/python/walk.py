@@ -5,7 +5,7 @@ import json
 import sys
 
 import huggingface_hub as hub
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, hf_hub_url
 
 from lockstep import digests_of, sha256_of, step
 
@@ -133,6 +133,20 @@ api.delete_branch(**at, branch="dev/one")
 api.delete_tag(**at, tag="v1.0")
 left = api.list_repo_refs(**at)
 step("delete refs", branches=[ref.name for ref in left.branches], tags=[ref.name for ref in left.tags])
+
+meta = None
+if not is_old:
+    meta = api.get_hf_file_metadata(url=hf_hub_url(repo, plan["large"], repo_type=plan["kind"], endpoint=api.endpoint))
+    api.delete_files(**at, delete_patterns=["added/*"])
+step(
+    "small things",
+    full_name=api.get_full_repo_name("some"),
+    size=meta and meta.size,
+    etag=meta and meta.etag,
+    resolved=None if is_old else api.resolve_revision(**at).resolved,
+    head=api.repo_info(**at).sha,
+    added=[name for name in listed() if name.startswith("added/")],
+)
 
 api.delete_repo(**at)
 step("delete repo", exists=api.repo_exists(**at))
