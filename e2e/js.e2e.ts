@@ -1,4 +1,4 @@
-/** The round trip of issue 2 with the stock JavaScript client, once over Xet and once over LFS. */
+/** The round trip with the stock JavaScript client, once over Xet and once over LFS. */
 import { createHash } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
