@@ -102,7 +102,7 @@ function formatIdentity(identity: Identity): string {
 }
 
 function cleanIdentityPart(text: string): string {
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return text.replace(/[\x00-\x1f\x7f<>]/g, '').trim()
 }
 

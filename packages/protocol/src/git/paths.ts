@@ -16,7 +16,7 @@ const encoder = new TextEncoder()
 // Code points that HFS+ ignores when it compares names, so that ".g\u200cit" opens ".git".
 const HFS_IGNORED = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
 const NTFS_DOT_GIT = /^(?:\.git|git~1)[ .]*(?:$|[:\\/])/i
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\x00-\x1f\x7f]/
 
 /** True when some file system would open this name as `.git`: what `git fsck` calls hasDotgit. */

@@ -1,12 +1,11 @@
 /** From a token string to a principal. */
-import { createHash } from 'node:crypto'
-
 import { HubError } from '@cairn/protocol/errors'
 
 import { TOKEN_TOUCH_INTERVAL_MS } from '../limits.ts'
 import type { Principal } from './access.ts'
 import type { OpsContext } from './context.ts'
 import { readGrants } from './grants.ts'
+import { hashToken } from './token-string.ts'
 
 /**
  * Null means that the request carried no credential. A wrong or expired one is refused even where none was needed, as
@@ -14,8 +13,7 @@ import { readGrants } from './grants.ts'
  */
 export async function authenticate(ctx: OpsContext, credential: string | null): Promise<Principal> {
   if (credential === null) return { kind: 'anonymous' }
-  const hash = createHash('sha256').update(credential).digest('hex')
-  const found = await ctx.catalog.rows.tokens.getByHash(hash)
+  const found = await ctx.catalog.rows.tokens.getByHash(hashToken(credential))
   const now = ctx.clock()
   if (found === null || (found.token.expiresAt !== null && found.token.expiresAt <= now))
     throw new HubError('InvalidCredentials')

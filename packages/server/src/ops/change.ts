@@ -1,6 +1,7 @@
 /** One administrative change: a transaction with its audit rows, made by somebody who may. */
 import type { Catalog, CatalogRows } from '../store/catalog/catalog.ts'
 import { assertInstanceAdmin, type Principal } from './access.ts'
+import { newId } from './context.ts'
 import { newTokenString } from './token-string.ts'
 
 export interface AccountDeps {
@@ -36,16 +37,15 @@ export async function changeAs<T>(
   work: (change: Change) => Promise<T>,
 ): Promise<T> {
   const at = deps.clock()
-  const newId = (): string => Buffer.from(deps.random(12)).toString('hex')
   return deps.catalog.tx((rows) =>
     work({
       rows,
       at,
-      newId,
+      newId: () => newId(deps),
       newTokenString: () => newTokenString(deps.random),
       audit: (action, subject, details = {}) =>
         rows.audit.insert({
-          id: newId(),
+          id: newId(deps),
           at,
           actorId: principal.kind === 'user' ? principal.accountId : null,
           action,
