@@ -65,6 +65,9 @@ export const LFS_MULTIPART_ABOVE_MIN_BYTES = 1
 export const LFS_BATCH_PARTS_MAX = 50_000
 /** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
 export const LFS_URL_TTL_S = 24 * 3600
+/** Locks of git-lfs: of one page, and of one repository. */
+export const LFS_LOCKS_PAGE_MAX = 1000
+export const LFS_LOCKS_PER_REPO_MAX = 20_000
 /** Completion bodies name every part. */
 export const LFS_COMPLETE_BODY_MAX_BYTES = 2 * MIB
 

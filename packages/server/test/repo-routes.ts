@@ -25,6 +25,9 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
     post({ target: { type: 'model', name: 'alice/tiny' }, files: [{ sha256: OBJECT.oid }] }),
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
   '{web}/info/lfs/verify': () => post(OBJECT),
+  '{web}/info/lfs/locks': () => post({ path: 'weights.bin' }),
+  '{web}/info/lfs/locks/verify': () => post({}),
+  '{web}/info/lfs/locks/:id/unlock': () => post({}),
 }
 
 const RESTS: Readonly<Record<string, string>> = {

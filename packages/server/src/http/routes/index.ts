@@ -35,6 +35,7 @@ import { reconstructionRoutes } from './cas/reconstructions.ts'
 import { shardRoutes } from './cas/shards.ts'
 import { xorbRoutes } from './cas/xorbs.ts'
 import { healthRoutes } from './health.ts'
+import { lfsLockRoutes } from './lfs-locks.ts'
 import { lfsRoutes } from './lfs.ts'
 import { oauthRoutes } from './oauth.ts'
 import { resolveRoutes } from './resolve.ts'
@@ -66,6 +67,7 @@ export const routes: readonly Route[] = [
   ...xetTokenRoutes,
   ...resolveRoutes,
   ...lfsRoutes,
+  ...lfsLockRoutes,
   ...xorbRoutes,
   ...shardRoutes,
   ...reconstructionRoutes,

@@ -8,6 +8,7 @@ import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
 import { lifecycleContract } from './contract/lifecycle.ts'
 import { listingContract } from './contract/listing.ts'
+import { locksContract } from './contract/locks.ts'
 import { ownedReposContract } from './contract/owned-repos.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
@@ -20,6 +21,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('repositories and refs', () => reposContract(make))
     describe('old names, deleted repositories and likes', () => lifecycleContract(make))
     describe('LFS objects', () => contentContract(make))
+    describe('locks', () => locksContract(make))
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))
     describe('what an account owns', () => ownedReposContract(make))

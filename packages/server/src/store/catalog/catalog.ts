@@ -7,6 +7,7 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
+import type { LfsLockRows } from './lock-rows.ts'
 import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 import type { DownloadRows, OwnedRepoRows } from './usage.ts'
 
@@ -356,6 +357,7 @@ export interface CatalogRows {
   listing: ListingRows
   retained: RetainedCommitRows
   blobs: BlobRows
+  locks: LfsLockRows
   xet: XetRows
   audit: AuditRows
   owned: OwnedRepoRows

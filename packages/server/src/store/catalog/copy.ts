@@ -28,6 +28,7 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   repo_old_names: ['registry_id', 'type', 'namespace_key', 'name_key'],
   repo_domains: ['repo_id', 'domain_id'],
   likes: ['user_id', 'repo_id'],
+  lfs_locks: ['id'],
   refs: ['repo_id', 'name'],
   repo_index: ['repo_id'],
   repo_facts: ['repo_id'],

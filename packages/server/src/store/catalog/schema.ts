@@ -62,6 +62,7 @@ export interface Schema {
   }
   repo_domains: { repo_id: string; domain_id: string }
   likes: { user_id: string; repo_id: string; created_at: number }
+  lfs_locks: { id: string; repo_id: string; path: string; owner_id: string; locked_at: number }
   refs: { repo_id: string; name: string; oid: string; updated_at: number }
   repo_index: {
     seq: Generated<number>

@@ -11,6 +11,7 @@ import { downloadRows } from './downloads.ts'
 import { indexRows } from './index-rows.ts'
 import { likeRows } from './likes.ts'
 import { listingRows } from './listing.ts'
+import { lfsLockRows } from './locks.ts'
 import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
 import { ownedRepoRows } from './owned-repos.ts'
@@ -30,6 +31,7 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     repos: repoRows(db),
     oldNames: oldNameRows(db),
     likes: likeRows(db),
+    locks: lfsLockRows(db),
     refs: refRows(db),
     index: indexRows(db),
     listing: listingRows(db, search),
