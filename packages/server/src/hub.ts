@@ -7,6 +7,7 @@ import { DataDirError, type DataDir } from './data-dir.ts'
 import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
+import { startHousekeeping } from './jobs/housekeeping.ts'
 import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
@@ -79,7 +80,8 @@ export async function createHub(
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),
   })
-  const jobs = opening.use(startJobs(ops))
+  const housekeeping = opening.use(startHousekeeping(ops))
+  const jobs = opening.use(startJobs(ops, housekeeping.note))
   const purge = opening.use(startPurge(ops))
   const backends = opening.move()
 
@@ -102,7 +104,7 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await Promise.all([jobs.stop(), purge.stop()])
+      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop()])
       await backends.disposeAsync()
     },
   }

@@ -176,6 +176,36 @@ export const GIT_TIMEOUT_MS = 120_000
 
 export const GIT_FSCK_TIMEOUT_MS = 30 * 60_000
 
+/** Packing a repository anew, beside everything else. */
+export const GIT_REPACK_TIMEOUT_MS = 6 * 3600_000
+
+/** Objects that one repack compares with each other. */
+export const GIT_REPACK_WINDOW_MAX_BYTES = 64 * MIB
+
+/** Temporary files of git older than this belong to nobody any more. */
+export const GIT_TEMPORARY_FILE_MAX_AGE_MS = 24 * 3600_000
+
+/** A repository with more of these is packed. */
+export const LOOSE_OBJECTS_KEPT_MAX = 300
+export const PACKS_KEPT_MAX = 16
+export const LOOSE_REFS_KEPT_MAX = 1000
+
+/** A repository's folders are counted once in so many changes of its refs. */
+export const HOUSEKEEPING_LANDINGS = 50
+
+/** How often those that changed are looked at, and how often all are. */
+export const HOUSEKEEPING_POLL_MS = 10_000
+export const HOUSEKEEPING_ROUND_MS = 24 * 3600_000
+
+/** The pause after start before the first round: whoever restarts a hub wants to use it. */
+export const HOUSEKEEPING_FIRST_ROUND_MS = 10 * 60_000
+
+/** A repository that changed is packed whole so often; only that finds out what no ref reaches. */
+export const FULL_REPACK_INTERVAL_MS = 7 * 24 * 3600_000
+
+/** What no ref reaches is kept so long after it was last written or packed. */
+export const UNREACHABLE_GRACE_MS = 14 * 24 * 3600_000
+
 /** A git process that has not opened its socket by then never will. */
 export const GIT_START_TIMEOUT_MS = 20_000
 

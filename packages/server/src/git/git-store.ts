@@ -5,6 +5,7 @@
 import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 
 import type { ChangedFile } from './compare.ts'
+import type { Clutter } from './housekeeping.ts'
 import type { SmallBlob } from './reachable.ts'
 
 export type { ChangedFile }
@@ -80,6 +81,19 @@ export interface GitStore extends AsyncDisposable {
   commitsFrom(repoId: string, roots: readonly string[]): Promise<string[]>
   /** Blobs small enough for an LFS pointer that `roots` reach and `except` do not, each with one of its paths. */
   smallBlobs(repoId: string, roots: readonly string[], except: readonly string[]): Promise<SmallBlob[]>
+  /** What has gathered in a repository since it was last packed. */
+  clutter(repoId: string): Promise<Clutter>
+  /** Rolls loose objects and small packs into one pack, beside readers and writers. Loses nothing. */
+  repack(repoId: string, signal?: AbortSignal): Promise<void>
+  /** Puts refs that lie in files of their own into one file. */
+  packRefs(repoId: string): Promise<void>
+  /** When the repository was last packed whole, in milliseconds since the epoch; before that, when it was made. */
+  lastFullRepack(repoId: string): Promise<number>
+  /**
+   * Packs all anew, without what no ref reaches and nobody wrote or packed since `expireBefore`. Call the returned
+   * function while no ref can move, and only when none has moved: it deletes what was replaced. Without it all stays.
+   */
+  repackWhole(repoId: string, expireBefore: number, signal?: AbortSignal): Promise<() => Promise<void>>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

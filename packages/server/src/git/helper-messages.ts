@@ -11,6 +11,7 @@ export type ToHelper =
       cwd: string
       env: Record<string, string>
       stderrMaxBytes: number
+      background: boolean
     }
   | { kind: 'kill'; ticket: string }
 

@@ -49,7 +49,8 @@ function handOver(call: SpawnCall, socket: Socket): void {
   let child: ChildProcess
   try {
     // A group of its own, so that what git starts itself is killed with it.
-    child = spawn('git', call.args, {
+    const [command, args] = call.background ? ['nice', ['-n', '19', 'git', ...call.args]] : ['git', call.args]
+    child = spawn(command, args, {
       cwd: call.cwd,
       env: call.env,
       stdio: [socket, socket, 'pipe'],

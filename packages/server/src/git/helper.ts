@@ -53,6 +53,8 @@ export interface GitCall {
   timeoutMs?: number
   /** Lives on after the call, has no timeout and takes no slot; its owner bounds how many there are. */
   resident?: boolean
+  /** Gets only the processor time that nobody else wants, and takes no slot: its owner runs one at a time. */
+  background?: boolean
 }
 
 export interface GitExit {
@@ -115,7 +117,7 @@ export class GitHelper implements AsyncDisposable {
 
   async spawnGit(call: GitCall): Promise<GitProcess> {
     if (this.#closed) throw new GitProcessError('helper', 'The git helper is closed')
-    const release = call.resident ? () => {} : await this.#slots.take(call.signal)
+    const release = call.resident || call.background ? () => {} : await this.#slots.take(call.signal)
     if (release === null) throw new GitProcessError('busy', 'Too many git processes are waiting')
     let process: GitProcess
     try {
@@ -228,6 +230,7 @@ export class GitHelper implements AsyncDisposable {
       cwd: options.gitDir,
       env: { ...cleanEnvironment(this.#path), GIT_DIR: options.gitDir, ...options.env },
       stderrMaxBytes: GIT_STDERR_MAX_BYTES,
+      background: options.background ?? false,
     })
     if (options.signal?.aborted) onAbort()
     if (!child.connected) this.#lose(child)

@@ -28,6 +28,14 @@ import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
 import { syncFolder } from './durable.ts'
 import { type CommitRecord, type GitObject, GitObjectNotFoundError, type GitStore } from './git-store.ts'
 import { type GitCall, type GitExit, GitHelper, GitProcessError } from './helper.ts'
+import {
+  type Clutter,
+  lastFullRepack,
+  measureClutter,
+  packRefs,
+  repackGeometrically,
+  repackWhole,
+} from './housekeeping.ts'
 import { findLastCommits } from './last-commits.ts'
 import { projectHead, projectRefs, type RefChange } from './project-refs.ts'
 import { listCommits, listSmallBlobs, type SmallBlob } from './reachable.ts'
@@ -204,6 +212,35 @@ export class BareGitStore implements GitStore {
     except: readonly string[],
   ): Promise<SmallBlob[]> {
     return listSmallBlobs(this.helper, this.gitDir(repoId), roots, except)
+  }
+
+  async clutter(repoId: string): Promise<Clutter> {
+    return measureClutter(this.gitDir(repoId))
+  }
+
+  async repack(repoId: string, signal?: AbortSignal): Promise<void> {
+    await repackGeometrically(this.helper, this.gitDir(repoId), signal)
+    this.forget(repoId)
+  }
+
+  async packRefs(repoId: string): Promise<void> {
+    await packRefs(this.helper, this.gitDir(repoId))
+  }
+
+  async lastFullRepack(repoId: string): Promise<number> {
+    return lastFullRepack(this.gitDir(repoId))
+  }
+
+  async repackWhole(
+    repoId: string,
+    expireBefore: number,
+    signal?: AbortSignal,
+  ): Promise<() => Promise<void>> {
+    const replace = await repackWhole(this.helper, this.gitDir(repoId), expireBefore, signal)
+    return async () => {
+      await replace()
+      this.forget(repoId)
+    }
   }
 
   async fsck(repoId: string): Promise<string[]> {

@@ -16,9 +16,10 @@ export interface Jobs extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-export function startJobs(ctx: OpsContext): Jobs {
+/** `onLanding` hears of every change of refs, after what follows from it was done. */
+export function startJobs(ctx: OpsContext, onLanding: (repoId: string) => void): Jobs {
   const stopping = new AbortController()
-  const loop = run(ctx, stopping.signal)
+  const loop = run(ctx, onLanding, stopping.signal)
   const stop = async (): Promise<void> => {
     stopping.abort()
     await loop
@@ -26,7 +27,7 @@ export function startJobs(ctx: OpsContext): Jobs {
   return { stop, [Symbol.asyncDispose]: stop }
 }
 
-async function run(ctx: OpsContext, signal: AbortSignal): Promise<void> {
+async function run(ctx: OpsContext, onLanding: (repoId: string) => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let claimed: OutboxRow[] = []
     try {
@@ -36,6 +37,7 @@ async function run(ctx: OpsContext, signal: AbortSignal): Promise<void> {
       for (const row of claimed) {
         if (signal.aborted) break
         await carryOut(ctx, row)
+        if (row.event.type === 'refs.updated') onLanding(row.event.repoId)
       }
     } catch (error) {
       ctx.log.error({ err: error }, 'the outbox cannot be read')

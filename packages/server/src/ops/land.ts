@@ -73,6 +73,9 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
 /** Makes the bare repository's refs equal to the table's. */
 export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<void> {
   const truth = new Map((await ctx.catalog.rows.refs.list(repo.id)).map((ref) => [ref.name, ref.oid]))
+  // Versions that a registry must not lose; the name hides them from clones.
+  for (const { oid } of await ctx.catalog.rows.retained.list(repo.id))
+    truth.set(`refs/cairn/keep/${oid}`, oid)
   await ctx.git.create(repo.id)
   const projected = await ctx.git.listRefs(repo.id)
   const changes = projected

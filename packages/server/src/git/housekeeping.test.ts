@@ -1,0 +1,147 @@
+/** Packing a repository while it is used. */
+import { readdir, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+
+import {
+  blob,
+  closeScratch,
+  commit,
+  git,
+  nextRepository,
+  openScratch,
+  repo,
+  store,
+} from './scratch.fixture.ts'
+
+beforeAll(openScratch)
+afterAll(closeScratch)
+beforeEach(nextRepository)
+
+const DAY_MS = 24 * 3600_000
+
+async function history(length: number): Promise<string> {
+  let head: string | null = null
+  for (let index = 0; index < length; index += 1)
+    head = await commit(head === null ? [] : [head], { 'a.txt': `version ${index}` }, 1_700_000_000 + index)
+  await store.projectRefs(repo, [{ name: 'refs/heads/main', oid: head }], 'refs/heads/main')
+  return head!
+}
+
+const fileNames = () => readdir(join(store.gitDir(repo), 'objects/pack'))
+const objects = (...args: string[]) =>
+  git('rev-list', '--objects', '--all', ...args)
+    .split('\n')
+    .filter(Boolean)
+
+/** As if all of this had been written long ago. */
+async function age(days: number): Promise<void> {
+  const then = new Date(Date.now() - days * DAY_MS)
+  const folder = join(store.gitDir(repo), 'objects')
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) await utimes(join(entry.parentPath, entry.name), then, then)
+}
+
+test('loose objects become a pack with a bitmap and a commit graph, and reading goes on', async () => {
+  const head = await history(40)
+  expect(await store.clutter(repo)).toEqual({ looseObjects: 120, packs: 0, looseRefs: 1 })
+  const before = objects()
+  const reading = Promise.all(before.map(async (line) => store.read(repo, line.slice(0, 40))))
+  await store.repack(repo)
+  expect(await store.clutter(repo)).toMatchObject({ looseObjects: 0, packs: 1 })
+  expect((await fileNames()).some((name) => /^multi-pack-index-.*\.bitmap$/.test(name))).toBe(true)
+  expect((await reading).every(({ bytes }) => bytes.length > 0)).toBe(true)
+  expect(objects()).toEqual(before)
+  expect(await store.countCommits(repo, head)).toBe(40)
+  git('commit-graph', 'verify')
+  expect(await store.fsck(repo)).toEqual([])
+})
+
+test('packs stay few when a repository is packed again and again', async () => {
+  let head: string | null = null
+  for (let round = 0; round < 8; round += 1) {
+    for (let index = 0; index < 5; index += 1)
+      head = await commit(
+        head === null ? [] : [head],
+        { 'a.txt': `${round} ${index}` },
+        1_700_000_000 + round,
+      )
+    await store.projectRefs(repo, [{ name: 'refs/heads/main', oid: head }])
+    await store.repack(repo)
+  }
+  expect((await store.clutter(repo)).packs).toBeLessThan(5)
+  expect(await store.countCommits(repo, head!)).toBe(40)
+})
+
+test('an empty repository is packed too', async () => {
+  await store.repack(repo)
+  await (
+    await store.repackWhole(repo, Date.now())
+  )()
+  expect(await store.fsck(repo)).toEqual([])
+})
+
+test('what no ref reaches stays for its grace, and goes after it', async () => {
+  const head = await history(5)
+  const lost = blob('nobody points here')
+  await store.write(repo, [lost])
+  await age(10)
+  const young = blob('nor here, but it was written a moment ago')
+  await store.write(repo, [young])
+
+  await (
+    await store.repackWhole(repo, Date.now() - 14 * DAY_MS)
+  )()
+  expect(await store.clutter(repo)).toMatchObject({ looseObjects: 0, packs: 2 })
+  expect((await store.read(repo, lost.oid)).bytes).toEqual(lost.bytes)
+
+  // The age is the object's own: that it was packed a moment ago does not make it younger.
+  await store.repack(repo)
+  await (
+    await store.repackWhole(repo, Date.now() - 9 * DAY_MS)
+  )()
+  expect(await store.stat(repo, lost.oid)).toBeNull()
+  expect(await store.stat(repo, young.oid)).not.toBeNull()
+  expect(await store.countCommits(repo, head)).toBe(5)
+  expect(await store.fsck(repo)).toEqual([])
+  expect(Date.now() - (await store.lastFullRepack(repo))).toBeLessThan(60_000)
+})
+
+test('what is written again while the repository is packed is not taken away', async () => {
+  await history(3)
+  const lost = Array.from({ length: 12 }, (_, index) => blob(`nobody points at ${index}`))
+  // Twelve become a pack, one a loose object.
+  await store.write(repo, lost)
+  const single = blob('nor at this one')
+  await store.write(repo, [single])
+  await age(100)
+  const replace = await store.repackWhole(repo, Date.now() - 50 * DAY_MS)
+  await store.write(repo, lost)
+  await store.write(repo, [single])
+  await replace()
+  for (const { oid } of [...lost, single]) expect(await store.stat(repo, oid)).not.toBeNull()
+})
+
+test('an abandoned repack has changed nothing that anybody sees', async () => {
+  await history(3)
+  const lost = blob('nobody points here')
+  await store.write(repo, [lost])
+  await age(100)
+  await store.repackWhole(repo, Date.now())
+  expect(await store.stat(repo, lost.oid)).not.toBeNull()
+  expect(await store.fsck(repo)).toEqual([])
+})
+
+test('many refs become one file', async () => {
+  const head = await history(1)
+  const tags = Array.from({ length: 30 }, (_, index) => ({ name: `refs/tags/v${index}`, oid: head }))
+  await store.projectRefs(repo, tags)
+  const before = await store.listRefs(repo)
+  await store.packRefs(repo)
+  expect(await store.clutter(repo)).toMatchObject({ looseRefs: 0 })
+  expect(await store.listRefs(repo)).toEqual(before)
+  const next = await commit([head], { 'a.txt': 'more' })
+  await store.projectRefs(repo, [{ name: 'refs/heads/main', oid: next }])
+  expect(git('rev-parse', 'main').trim()).toBe(next)
+})

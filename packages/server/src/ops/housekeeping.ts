@@ -1,0 +1,69 @@
+/**
+ * When repositories are packed, and what may go for good: nothing that a ref of the catalog reaches, no version that a
+ * registry retains, and nothing else before its grace has ended.
+ */
+import {
+  FULL_REPACK_INTERVAL_MS,
+  LOOSE_OBJECTS_KEPT_MAX,
+  LOOSE_REFS_KEPT_MAX,
+  PACKS_KEPT_MAX,
+  UNREACHABLE_GRACE_MS,
+} from '../limits.ts'
+import type { RepoRow } from '../store/catalog/catalog.ts'
+import type { OpsContext } from './context.ts'
+import { repairProjection } from './land.ts'
+
+/** Packs a repository when much has gathered in it. Beside requests; returns whether there was something to do. */
+export async function tidyRepo(ctx: OpsContext, repoId: string, signal?: AbortSignal): Promise<boolean> {
+  const repo = await livingRepo(ctx, repoId)
+  if (repo === null) return false
+  const { looseObjects, packs, looseRefs } = await ctx.git.clutter(repo.id)
+  const isCluttered = looseObjects > LOOSE_OBJECTS_KEPT_MAX || packs > PACKS_KEPT_MAX
+  if (isCluttered) await ctx.git.repack(repo.id, signal)
+  if (looseRefs > LOOSE_REFS_KEPT_MAX) await ctx.git.packRefs(repo.id)
+  return isCluttered || looseRefs > LOOSE_REFS_KEPT_MAX
+}
+
+/** Whether a repository changed since it was last packed whole, and that was long ago. */
+export async function isFullRepackDue(ctx: OpsContext, repo: RepoRow): Promise<boolean> {
+  const last = await ctx.git.lastFullRepack(repo.id)
+  return repo.lastModified > last && ctx.clock() - last > FULL_REPACK_INTERVAL_MS
+}
+
+/**
+ * Packs a repository whole and removes what nothing reaches and whose grace has ended. Returns false when refs moved
+ * while it packed: then nothing was removed, and a later time is better.
+ */
+export async function pruneRepo(
+  ctx: OpsContext,
+  repoId: string,
+  { graceMs = UNREACHABLE_GRACE_MS, signal }: { graceMs?: number; signal?: AbortSignal } = {},
+): Promise<boolean> {
+  const before = await ctx.repoQueue.run(repoId, async () => {
+    const repo = await livingRepo(ctx, repoId)
+    if (repo === null) return null
+    // git takes its roots from its own refs: they must be the catalog's.
+    await repairProjection(ctx, repo)
+    return rootsOf(ctx, repoId)
+  })
+  if (before === null) return false
+  const replace = await ctx.git.repackWhole(repoId, ctx.clock() - graceMs, signal)
+  return ctx.repoQueue.run(repoId, async () => {
+    const repo = await livingRepo(ctx, repoId)
+    // A ref made meanwhile may reach what was left out.
+    if (repo === null || repo.refsDirty || (await rootsOf(ctx, repoId)) !== before) return false
+    await replace()
+    return true
+  })
+}
+
+async function livingRepo(ctx: OpsContext, repoId: string): Promise<RepoRow | null> {
+  const repo = await ctx.catalog.rows.repos.get(repoId)
+  return repo === null || repo.deletedAt !== null ? null : repo
+}
+
+async function rootsOf(ctx: OpsContext, repoId: string): Promise<string> {
+  const refs = (await ctx.catalog.rows.refs.list(repoId)).map(({ name, oid }) => `${name} ${oid}`)
+  const retained = (await ctx.catalog.rows.retained.list(repoId)).map(({ oid }) => oid)
+  return [...refs.toSorted(), ...retained.toSorted()].join('\n')
+}
