@@ -19,8 +19,12 @@ export interface TestHub extends AsyncDisposable {
   dataDir: string
   /** Of PostgreSQL; null when the catalog is the directory's SQLite file. */
   databaseUrl: string | null
-  /** A request with this account's token, or without one for null. */
-  fetch(account: keyof typeof TOKENS | null, path: string, init?: RequestInit): Promise<Response>
+  /** A request with this account's token, with a token, or without one for null. */
+  fetch(
+    account: keyof typeof TOKENS | `hf_${string}` | null,
+    path: string,
+    init?: RequestInit,
+  ): Promise<Response>
 }
 
 /** Write tokens, but for `reader`, whose account is alice's. */
@@ -84,7 +88,8 @@ export async function startHub({
     databaseUrl: config.databaseUrl,
     fetch(account, target, init = {}) {
       const headers = new Headers(init.headers)
-      if (account !== null) headers.set('Authorization', `Bearer ${TOKENS[account]}`)
+      if (account !== null)
+        headers.set('Authorization', `Bearer ${account in TOKENS ? TOKENS[account as 'alice'] : account}`)
       return fetch(url + target, { ...init, headers })
     },
     async [Symbol.asyncDispose]() {

@@ -35,48 +35,100 @@ export type Principal =
 /** `admin`: delete, rename, settings. Each action includes those before it. */
 export type RepoAction = 'read' | 'write' | 'admin'
 
-/** Somebody's standing towards a repository or a namespace. */
+/**
+ * `create`: make repositories owned by the account, or take a name there. `storage`: list one's own repositories with
+ * their sizes, `orgStorage` an organization's. `findMembers`: by e-mail. `tokens`: make tokens, touch the others.
+ */
+export type AccountAction =
+  | 'create'
+  | 'like'
+  | 'storage'
+  | 'orgStorage'
+  | 'findMembers'
+  | 'setMembers'
+  | 'tokens'
+
+/** `administer`: the hub itself. */
+type Action = RepoAction | AccountAction | 'administer'
+
+/** Somebody's standing towards a repository or an account. `operator` is every administrator of the hub, too. */
 type Standing = 'operator' | 'owner' | OrgRole | 'creator' | 'stranger'
 
-const ACTIONS: Record<Standing, { public: readonly RepoAction[]; private: readonly RepoAction[] }> = {
-  operator: { public: ['read', 'write', 'admin'], private: ['read', 'write', 'admin'] },
-  owner: { public: ['read', 'write', 'admin'], private: ['read', 'write', 'admin'] },
-  admin: { public: ['read', 'write', 'admin'], private: ['read', 'write', 'admin'] },
-  write: { public: ['read', 'write', 'admin'], private: ['read', 'write', 'admin'] },
-  /** A contributor who made the repository. */
-  creator: { public: ['read', 'write', 'admin'], private: ['read', 'write', 'admin'] },
-  contributor: { public: ['read'], private: ['read'] },
-  read: { public: ['read'], private: ['read'] },
-  stranger: { public: ['read'], private: [] },
+interface Rule {
+  /** Standings that may. */
+  who: readonly Standing[]
+  /** The least role of a token that lets its account do so. */
+  token: Exclude<TokenRole, 'fineGrained'>
+  /** What a fine-grained token needs; null: none will do. */
+  permission: Permission | null
+  /** Why a standing is refused. */
+  refusal: (subject: string) => string
 }
 
-/** What a token of this role lets its account do at all. */
-const TOKEN_ACTIONS: Record<Exclude<TokenRole, 'fineGrained'>, readonly RepoAction[]> = {
-  read: ['read'],
-  write: ['read', 'write', 'admin'],
+const WRITERS: readonly Standing[] = ['operator', 'owner', 'admin', 'write', 'creator']
+const MEMBERS: readonly Standing[] = [...WRITERS, 'contributor', 'read']
+const ORG_ADMINS: readonly Standing[] = ['operator', 'admin']
+const SELF: readonly Standing[] = ['operator', 'owner']
+
+/**
+ * The table. An action needs both: a standing and a token that lets it through. To read what is public takes neither.
+ * A contributor who made a repository is its `creator`, and writes to it as to an own one.
+ */
+const RULES: Record<Action, Rule> = {
+  read: { who: MEMBERS, token: 'read', permission: 'repo.content.read', refusal: noAccess('read') },
+  write: { who: WRITERS, token: 'write', permission: 'repo.write', refusal: noAccess('write') },
+  admin: { who: WRITERS, token: 'write', permission: 'repo.write', refusal: noAccess('admin') },
+
+  create: {
+    who: ['operator', 'owner', 'admin', 'write', 'contributor'],
+    token: 'write',
+    permission: 'repo.write',
+    refusal: (name) => `You don't have the rights to create a repository under the namespace '${name}'`,
+  },
+  like: { who: SELF, token: 'write', permission: 'user.social.likes.write', refusal: notYours },
+  storage: { who: SELF, token: 'read', permission: 'repo.content.read', refusal: notYours },
+  orgStorage: {
+    who: MEMBERS,
+    token: 'read',
+    permission: 'org.repos.read',
+    refusal: (name) => `You are not a member of '${name}'`,
+  },
+  findMembers: { who: ORG_ADMINS, token: 'read', permission: 'org.members.read', refusal: needsOrgAdmin },
+  setMembers: { who: ORG_ADMINS, token: 'write', permission: 'org.members.write', refusal: needsOrgAdmin },
+  tokens: { who: SELF, token: 'write', permission: null, refusal: notYours },
+
+  administer: {
+    who: ['operator'],
+    token: 'write',
+    permission: null,
+    refusal: () => 'This needs a write token of an administrator of this hub',
+  },
 }
 
-/** What a fine-grained token needs. */
-const ACTION_PERMISSIONS: Record<RepoAction, Permission> = {
-  read: 'repo.content.read',
-  write: 'repo.write',
-  admin: 'repo.write',
+function noAccess(action: RepoAction): Rule['refusal'] {
+  return (subject) => `You have no ${action} access to ${subject}`
 }
 
-/** Who may make repositories in a namespace. */
-const MAY_CREATE: ReadonlySet<Standing> = new Set(['operator', 'owner', 'admin', 'write', 'contributor'])
+function notYours(name: string): string {
+  return `You are not '${name}'`
+}
+
+function needsOrgAdmin(name: string): string {
+  return `This needs an administrator of '${name}'`
+}
 
 export function assertInstanceAdmin(principal: Principal): void {
   if (principal.kind === 'operator') return
   if (principal.kind === 'anonymous') throw new HubError('Unauthenticated')
-  if (!principal.isAdmin || principal.tokenRole !== 'write')
-    throw new HubError('Forbidden', 'This needs a write token of an administrator of this hub')
+  if (!principal.isAdmin || !tokenAllows(principal, 'administer', { ownerId: principal.accountId }))
+    throw new HubError('Forbidden', RULES.administer.refusal(''))
 }
+
+const LOGIN = 'Log in with a token: hf auth login --token'
 
 /** The account behind a principal, where an operation needs one. */
 export function assertUser(principal: Principal): Extract<Principal, { kind: 'user' }> {
-  if (principal.kind !== 'user')
-    throw new HubError('Unauthenticated', 'Log in with a token: hf auth login --token')
+  if (principal.kind !== 'user') throw new HubError('Unauthenticated', LOGIN)
   return principal
 }
 
@@ -129,13 +181,12 @@ export async function repoFor(
   if (!isNameOf(repo, locator)) throw new RepoMovedError(repo)
   if (repo.disabled && action !== 'admin') throw new HubError('RepoDisabled')
   if (!allowed.has(action)) {
-    if (principal.kind === 'anonymous')
-      throw new HubError('Unauthenticated', 'This needs a token: hf auth login --token')
+    if (principal.kind === 'anonymous') throw new HubError('Unauthenticated', LOGIN)
     throw new HubError(
       'Forbidden',
-      principal.kind === 'user' && !tokenAllows(principal, action, repo)
-        ? tokenLacks(principal, ACTION_PERMISSIONS[action], formatRepoId(repo))
-        : `You have no ${action} access to ${formatRepoId(repo)}`,
+      principal.kind === 'user' && !tokenAllows(principal, action, { ownerId: repo.ownerId, repo })
+        ? tokenLacks(principal, action, formatRepoId(repo))
+        : RULES[action].refusal(formatRepoId(repo)),
     )
   }
   return repo
@@ -145,6 +196,8 @@ function isNameOf(repo: RepoRow, { namespace, name }: RepoName): boolean {
   return formatRepoId(repo).toLowerCase() === `${namespace}/${name}`.toLowerCase()
 }
 
+const REPO_ACTIONS: readonly RepoAction[] = ['read', 'write', 'admin']
+
 /** What the principal may do to a repository now. */
 export async function repoActions(
   ctx: Pick<OpsContext, 'catalog'>,
@@ -153,42 +206,65 @@ export async function repoActions(
 ): Promise<ReadonlySet<RepoAction>> {
   const standing = await standingTowards(ctx, principal, repo?.ownerId ?? null, repo?.createdBy ?? null)
   if (repo === null) return new Set()
-  const byStanding = ACTIONS[standing][repo.private ? 'private' : 'public']
-  if (principal.kind !== 'user') return new Set(byStanding)
-  return new Set(byStanding.filter((a) => (a === 'read' && !repo.private) || tokenAllows(principal, a, repo)))
+  const on = { ownerId: repo.ownerId, repo }
+  return new Set(
+    REPO_ACTIONS.filter(
+      (action) =>
+        (action === 'read' && !repo.private) ||
+        (RULES[action].who.includes(standing) && tokenAllows(principal, action, on)),
+    ),
+  )
+}
+
+/** The account, if the principal may do that to it, or in its namespace. Unauthenticated or Forbidden otherwise. */
+export async function accountFor<A extends Pick<AccountRow, 'id' | 'name'>>(
+  ctx: Pick<OpsContext, 'catalog'>,
+  principal: Principal,
+  action: AccountAction,
+  /** null: there is none, which is refused as to a stranger. */
+  account: A | null,
+  /** What is refused, where that is not the account by its own name. */
+  subject: string = account?.name ?? '',
+): Promise<A> {
+  if (principal.kind === 'anonymous') throw new HubError('Unauthenticated', LOGIN)
+  const standing = await standingTowards(ctx, principal, account?.id ?? null, null)
+  if (account === null || !RULES[action].who.includes(standing))
+    throw new HubError('Forbidden', RULES[action].refusal(printable(subject)))
+  if (principal.kind === 'user') assertTokenMay(principal, action, account)
+  return account
+}
+
+/** Throws unless the token itself lets its account do that: what the account may is another question. */
+export function assertTokenMay(
+  principal: User,
+  action: AccountAction,
+  account: Pick<AccountRow, 'id' | 'name'>,
+): void {
+  if (!tokenAllows(principal, action, { ownerId: account.id }))
+    throw new HubError('Forbidden', tokenLacks(principal, action, account.name))
+}
+
+/** Every token may look at itself, change its string and give itself up. */
+export function mayTouchToken(principal: User, tokenId: string): boolean {
+  return tokenId === principal.tokenId || tokenAllows(principal, 'tokens', { ownerId: principal.accountId })
 }
 
 type User = Extract<Principal, { kind: 'user' }>
 
-function tokenAllows(principal: User, action: RepoAction, repo: RepoRow): boolean {
-  if (principal.tokenRole !== 'fineGrained') return TOKEN_ACTIONS[principal.tokenRole].includes(action)
-  return tokenPermits(principal, ACTION_PERMISSIONS[action], { ownerId: repo.ownerId, repo })
-}
-
-function tokenPermits(principal: User, permission: Permission, on: Parameters<typeof permits>[2]): boolean {
-  return principal.grants !== null && permits(principal.grants, permission, on)
+function tokenAllows(principal: Principal, action: Action, on: Parameters<typeof permits>[2]): boolean {
+  if (principal.kind !== 'user') return true
+  const { token, permission } = RULES[action]
+  const { tokenRole, grants } = principal
+  if (tokenRole !== 'fineGrained') return tokenRole === 'write' || token === 'read'
+  return permission !== null && grants !== null && permits(grants, permission, on)
 }
 
 /** Why a token is refused: the permission or the role that is missing, by name. */
-function tokenLacks(principal: User, permission: Permission, subject: string): string {
-  return principal.tokenRole === 'fineGrained'
+function tokenLacks(principal: User, action: Action, subject: string): string {
+  const { permission } = RULES[action]
+  return principal.tokenRole === 'fineGrained' && permission !== null
     ? `Your fine-grained token lacks the permission '${permission}' on ${subject}`
-    : `Your token has the role '${principal.tokenRole}'; this needs one that may write`
-}
-
-/** Throws unless the token itself may do this to an account: what the account may is another question. */
-export function assertTokenPermits(
-  principal: User,
-  permission: Permission,
-  account: Pick<AccountRow, 'id' | 'name'>,
-): void {
-  const { tokenRole } = principal
-  const isRead = permission.endsWith('.read')
-  const allowed =
-    tokenRole === 'write' ||
-    (tokenRole === 'read' && isRead) ||
-    (tokenRole === 'fineGrained' && tokenPermits(principal, permission, { ownerId: account.id }))
-  if (!allowed) throw new HubError('Forbidden', tokenLacks(principal, permission, account.name))
+    : `Your token has the role '${principal.tokenRole}'; this needs one with 'write'`
 }
 
 /** Whether the private repositories of an account are the caller's to see: its member, with a token for all of them. */
@@ -198,30 +274,25 @@ export async function seesPrivate(
   ownerId: string,
 ): Promise<boolean> {
   const standing = await standingTowards(ctx, principal, ownerId, null)
-  if (!ACTIONS[standing].private.includes('read')) return false
-  return (
-    principal.kind !== 'user' ||
-    principal.tokenRole !== 'fineGrained' ||
-    tokenPermits(principal, 'repo.content.read', { ownerId })
-  )
+  return RULES.read.who.includes(standing) && tokenAllows(principal, 'read', { ownerId })
 }
 
-/** Throws unless the principal may make repositories owned by this account. */
-export async function assertMayCreate(
+/** Whose private repositories the principal may see in lists. Says the same as `repoActions` does of each. */
+export async function visibilityOf(
   ctx: Pick<OpsContext, 'catalog'>,
   principal: Principal,
-  owner: AccountRow,
-  namespace: string,
-): Promise<void> {
-  if (principal.kind === 'anonymous')
-    throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
-  const standing = await standingTowards(ctx, principal, owner.id, null)
-  if (!MAY_CREATE.has(standing))
-    throw new HubError(
-      'Forbidden',
-      `You don't have the rights to create a repository under the namespace '${namespace}'`,
-    )
-  if (principal.kind === 'user') assertTokenPermits(principal, 'repo.write', owner)
+): Promise<Visibility> {
+  if (principal.kind === 'anonymous') return { ownerIds: [] }
+  if (principal.kind === 'operator') return 'all'
+  // No account has this id: only a token that is good everywhere is good here.
+  const everywhere = tokenAllows(principal, 'read', { ownerId: '' })
+  if (principal.isAdmin && everywhere) return 'all'
+  const orgs = principal.isAdmin ? [] : await ctx.catalog.rows.accounts.orgsOf(principal.accountId)
+  // An administrator stands well with everybody; then the accounts are those that the token names.
+  const named = principal.isAdmin ? (principal.grants?.scoped ?? []).map(({ entity }) => entity._id) : []
+  const ownerIds = new Set([principal.accountId, ...orgs.map(({ org }) => org.id), ...named])
+  // A scope of single repositories is looked at where they are asked for, not in lists.
+  return { ownerIds: [...ownerIds].filter((ownerId) => tokenAllows(principal, 'read', { ownerId })) }
 }
 
 /** hub-api.md §24: 401 to anonymous callers, 404 to everybody else; the same text for hidden and missing. */
@@ -253,20 +324,4 @@ async function standingTowards(
   const role = await ctx.catalog.rows.accounts.role(ownerId ?? '', principal.accountId)
   if (role === 'contributor' && createdBy === principal.accountId) return 'creator'
   return role ?? 'stranger'
-}
-
-/** Whose private repositories the principal may see in lists. Says the same as `repoActions` does of each. */
-export async function visibilityOf(
-  ctx: Pick<OpsContext, 'catalog'>,
-  principal: Principal,
-): Promise<Visibility> {
-  if (principal.kind === 'anonymous') return { ownerIds: [] }
-  if (principal.kind === 'operator') return 'all'
-  const fineGrained = principal.tokenRole === 'fineGrained'
-  if (principal.isAdmin && !fineGrained) return 'all'
-  const orgs = await ctx.catalog.rows.accounts.orgsOf(principal.accountId)
-  const ownerIds = [principal.accountId, ...orgs.map(({ org }) => org.id)]
-  if (!fineGrained) return { ownerIds }
-  // A scope of single repositories is looked at where they are asked for, not in lists.
-  return { ownerIds: ownerIds.filter((ownerId) => tokenPermits(principal, 'repo.content.read', { ownerId })) }
 }

@@ -5,10 +5,10 @@ import { formatRepoId, printable } from '@cairn/protocol/repo-id'
 import { LIKES_PAGE_MAX } from '../limits.ts'
 import type { AccountRow, RepoRow } from '../store/catalog/catalog.ts'
 import {
-  assertTokenPermits,
+  assertTokenMay,
   assertUser,
-  repoActions,
   repoFor,
+  visibilityOf,
   type Principal,
   type RepoLocator,
 } from './access.ts'
@@ -30,7 +30,7 @@ export async function setLike(
 ): Promise<void> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const user = assertUser(principal)
-  assertTokenPermits(user, 'user.social.likes.write', { id: user.accountId, name: user.name })
+  assertTokenMay(user, 'like', { id: user.accountId, name: user.name })
   await ctx.catalog.tx(async (rows) => {
     const changed = liked
       ? await rows.likes.insert({ userId: user.accountId, repoId: repo.id, createdAt: ctx.clock() })
@@ -65,7 +65,7 @@ export async function listLikers(
   }
 }
 
-/** What a user likes and the caller may read, newest like first. A page may hold fewer than asked for. */
+/** What a user likes and the caller sees in lists, newest like first. */
 export async function listLikes(
   ctx: OpsContext,
   principal: Principal,
@@ -77,15 +77,16 @@ export async function listLikes(
   if (account?.kind !== 'user') throw new HubError('NotFound', `There is no user '${printable(userName)}'`)
   const listing = `likes/${registryId}/${account.id}`
   const limit = Math.min(page.limit ?? LIKES_PAGE_MAX, LIKES_PAGE_MAX)
-  const found = await ctx.catalog.rows.likes.likedBy(account.id, positionOf(ctx, listing, page.cursor), limit)
-  const likes: typeof found = []
-  for (const like of found.filter(({ repo }) => repo.registryId === registryId))
-    if (!like.repo.private || (await repoActions(ctx, principal, like.repo)).has('read')) likes.push(like)
-  const last = found.at(-1)
+  const likes = await ctx.catalog.rows.likes.likedBy(
+    { userId: account.id, registryId, visibility: await visibilityOf(ctx, principal) },
+    positionOf(ctx, listing, page.cursor),
+    limit,
+  )
+  const last = likes.at(-1)
   return {
     likes,
     nextCursor:
-      last === undefined || found.length < limit
+      last === undefined || likes.length < limit
         ? null
         : sealCursor(ctx.signer, listing, `${last.at}:${last.repo.id}`),
   }

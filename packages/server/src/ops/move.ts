@@ -24,9 +24,9 @@ export async function moveRepo(
   return withRepo(ctx, principal, from, 'admin', async (repo) => {
     const { registry, type } = from
     const sameNamespace = repo.namespace.toLowerCase() === to.namespace.toLowerCase()
-    const { ownerId, domainId, namespace } = sameNamespace
-      ? repo
-      : await placeFor(ctx, principal, registry, to.namespace)
+    // Also where it stays: whether a name is free is for those to know who may make repositories there.
+    const place = await placeFor(ctx, principal, registry, to.namespace)
+    const { ownerId, domainId, namespace } = sameNamespace ? repo : place
     const moved: RepoRow = { ...repo, ownerId, domainId, namespace, name: to.name }
     if (formatRepoId(moved) === formatRepoId(repo)) return repo
     const taken = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, to.name)

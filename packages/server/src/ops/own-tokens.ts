@@ -6,7 +6,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { printable } from '@cairn/protocol/repo-id'
 
 import type { AccountRow, RepoRow, TokenRole, TokenRow } from '../store/catalog/catalog.ts'
-import { assertUser, repoFor, type Principal } from './access.ts'
+import { assertTokenMay, assertUser, mayTouchToken, repoFor, type Principal } from './access.ts'
 import { changeAs, type AccountDeps, type Change } from './change.ts'
 import { settleGrants, type GrantInput } from './grant-input.ts'
 import { readGrants, type Grants } from './grants.ts'
@@ -33,7 +33,7 @@ export async function listOwnTokens(
 ): Promise<OwnToken[]> {
   const user = assertUser(principal)
   const tokens = await catalog.rows.tokens.list(user.accountId)
-  return tokens.filter((token) => mayTouch(user, token)).map((token) => viewOf(user, token))
+  return tokens.filter((token) => mayTouchToken(user, token.id)).map((token) => viewOf(user, token))
 }
 
 export async function createOwnToken(
@@ -43,11 +43,7 @@ export async function createOwnToken(
   { name, role, expiresAt, ...grantInput }: OwnTokenRequest,
 ): Promise<OwnToken & { token: string }> {
   const user = assertUser(principal)
-  if (user.tokenRole !== 'write')
-    throw new HubError(
-      'Forbidden',
-      `Your token has the role '${user.tokenRole}'; making tokens needs one with 'write'`,
-    )
+  assertTokenMay(user, 'tokens', { id: user.accountId, name: user.name })
   const findRepo = (repo: Pick<RepoRow, 'type' | 'namespace' | 'name'>): Promise<RepoRow> =>
     repoFor(deps, principal, { registry, ...repo }, 'read')
   const grants = await settleGrants(role, grantInput, deps.catalog.rows.accounts, findRepo)
@@ -104,7 +100,7 @@ async function ownToken(c: Change, user: User): Promise<{ token: TokenRow; accou
 }
 
 async function touchable(c: Change, user: User, nameOrId: string): Promise<TokenRow> {
-  const tokens = (await c.rows.tokens.list(user.accountId)).filter((token) => mayTouch(user, token))
+  const tokens = (await c.rows.tokens.list(user.accountId)).filter((token) => mayTouchToken(user, token.id))
   const token = tokens.find((t) => t.id === nameOrId) ?? tokens.find((t) => t.name === nameOrId)
   if (token === undefined)
     throw new HubError(
@@ -112,10 +108,6 @@ async function touchable(c: Change, user: User, nameOrId: string): Promise<Token
       `No token '${printable(nameOrId)}'${user.tokenRole === 'write' ? '' : ': this token may touch itself only'}`,
     )
   return token
-}
-
-function mayTouch(user: User, token: TokenRow): boolean {
-  return user.tokenRole === 'write' || token.id === user.tokenId
 }
 
 function outlives(): HubError {

@@ -1,9 +1,9 @@
 /** Where a repository may come to lie: namespace, owner and deduplication domain, and what is said when the name is taken. */
 import { HubError } from '@cairn/protocol/errors'
-import { assertNewName, formatRepoId, printable } from '@cairn/protocol/repo-id'
+import { assertNewName, formatRepoId } from '@cairn/protocol/repo-id'
 
 import type { AccountRow, RepoRow } from '../store/catalog/catalog.ts'
-import { assertMayCreate, type Principal, type RepoLocator } from './access.ts'
+import { accountFor, type Principal, type RepoLocator } from './access.ts'
 import type { OpsContext } from './context.ts'
 
 /** Deduplication domain of a hub that shares one among all its owners. */
@@ -16,16 +16,8 @@ export async function placeFor(
   registry: RepoLocator['registry'],
   namespace: string,
 ): Promise<Pick<RepoRow, 'ownerId' | 'domainId' | 'namespace'>> {
-  const owner = await ownerOf(ctx, registry, namespace)
-  if (owner === null) {
-    if (principal.kind === 'anonymous')
-      throw new HubError('Unauthenticated', 'Log in with a token to create a repository')
-    throw new HubError(
-      'Forbidden',
-      `You don't have the rights to create a repository under the namespace '${printable(namespace)}'`,
-    )
-  }
-  await assertMayCreate(ctx, principal, owner, namespace)
+  const found = await ownerOf(ctx, registry, namespace)
+  const owner = await accountFor(ctx, principal, 'create', found, namespace)
   return {
     ownerId: owner.id,
     domainId: ctx.dedupDomain === 'instance' ? INSTANCE_DOMAIN : owner.id,

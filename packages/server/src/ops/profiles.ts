@@ -7,7 +7,7 @@ import { printable, type RepoType } from '@cairn/protocol/repo-id'
 
 import { ACCOUNT_PAGE_MAX } from '../limits.ts'
 import type { AccountKind, AccountRow, OrgRole, RepoRow } from '../store/catalog/catalog.ts'
-import { assertTokenPermits, assertUser, seesPrivate, type Principal } from './access.ts'
+import { accountFor, assertUser, seesPrivate, type Principal } from './access.ts'
 import { accountNamed, putMember } from './accounts.ts'
 import { changeAs } from './change.ts'
 import type { OpsContext } from './context.ts'
@@ -68,7 +68,7 @@ export async function pageMembers(
 ): Promise<{ members: { user: AccountRow; role: OrgRole }[]; nextCursor: string | null }> {
   const { accounts } = ctx.catalog.rows
   const org = await accountNamed(accounts, 'org', orgName)
-  if (email !== null) await assertOrgAdmin(ctx, principal, org, 'org.members.read')
+  if (email !== null) await accountFor(ctx, principal, 'findMembers', org)
   const listing = `members/${org.id}/${email ?? ''}`
   const after = openCursor(ctx.signer, listing, cursor)
   const found = (await accounts.membersOf(org.id)).filter(
@@ -94,7 +94,7 @@ export async function setMemberRole(
   role: OrgRole,
 ): Promise<{ user: AccountRow; role: OrgRole }> {
   const { accounts } = ctx.catalog.rows
-  await assertOrgAdmin(ctx, principal, await accountNamed(accounts, 'org', orgName), 'org.members.write')
+  await accountFor(ctx, principal, 'setMembers', await accountNamed(accounts, 'org', orgName))
   return changeAs(ctx, principal, async (c) => {
     const org = await accountNamed(c.rows.accounts, 'org', orgName)
     const user = await accountNamed(c.rows.accounts, 'user', userName)
@@ -129,10 +129,7 @@ export async function pageStorage(
   const { accounts, owned } = ctx.catalog.rows
   const user = assertUser(principal)
   const account = await accountNamed(accounts, orgName === null ? 'user' : 'org', orgName ?? user.name)
-  assertTokenPermits(user, orgName === null ? 'repo.content.read' : 'org.repos.read', account)
-  const isMember =
-    orgName === null || user.isAdmin || (await accounts.role(account.id, user.accountId)) !== null
-  if (!isMember) throw new HubError('Forbidden', `You are not a member of '${account.name}'`)
+  await accountFor(ctx, principal, orgName === null ? 'storage' : 'orgStorage', account)
   const listing = `storage/${registry.id}/${account.id}`
   const after = openCursor(ctx.signer, listing, cursor)
   const page = Math.min(limit ?? ACCOUNT_PAGE_MAX, ACCOUNT_PAGE_MAX)
@@ -148,17 +145,4 @@ export async function pageStorage(
     }),
     nextCursor: found.length > page && last !== undefined ? sealCursor(ctx.signer, listing, last.id) : null,
   }
-}
-
-async function assertOrgAdmin(
-  ctx: OpsContext,
-  principal: Principal,
-  org: AccountRow,
-  permission: 'org.members.read' | 'org.members.write',
-): Promise<void> {
-  if (principal.kind === 'operator') return
-  const user = assertUser(principal)
-  assertTokenPermits(user, permission, org)
-  const isAdmin = user.isAdmin || (await ctx.catalog.rows.accounts.role(org.id, user.accountId)) === 'admin'
-  if (!isAdmin) throw new HubError('Forbidden', `This needs an administrator of '${org.name}'`)
 }

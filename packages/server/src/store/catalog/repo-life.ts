@@ -2,6 +2,7 @@
 import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AccountRow, RepoRow } from './catalog.ts'
+import type { Visibility } from './listing-rows.ts'
 
 /** A name that a repository had before. */
 export interface OldName {
@@ -45,9 +46,9 @@ export interface LikeRows {
     before: { at: number; id: string } | null,
     limit: number,
   ): Promise<{ user: AccountRow; at: number }[]>
-  /** Living repositories only, newest like first. */
+  /** Living repositories of the registry that may be seen, newest like first. */
   likedBy(
-    userId: string,
+    filter: { userId: string; registryId: string; visibility: Visibility },
     before: { at: number; id: string } | null,
     limit: number,
   ): Promise<{ repo: RepoRow; at: number }[]>

@@ -1,7 +1,7 @@
 /** Contract of old names, restoring, links that outlive an owner, and likes. */
 import { expect, test } from 'vitest'
 
-import type { LinkPosition, OldName } from '../catalog.ts'
+import type { LinkPosition, OldName, Visibility } from '../catalog.ts'
 import { repo, user, withTwoOwners, xetFile, xorb } from './fixtures.ts'
 import type { MakeCatalog } from './fixtures.ts'
 
@@ -129,10 +129,16 @@ export function lifecycleContract(make: MakeCatalog): void {
     ])
     const rest = await likes.likersOf('huge', { at: 5, id: 'ann' }, 2)
     expect(rest.map(({ user: { name } }) => name)).toEqual(['Cat'])
-    const liked = async (before: { at: number; id: string } | null = null) =>
-      (await likes.likedBy('ann', before, 9)).map((entry) => entry.repo.id)
+    const anns = { userId: 'ann', registryId: 'default', visibility: 'all' as Visibility }
+    const liked = async (before: { at: number; id: string } | null = null, filter = anns, limit = 9) =>
+      (await likes.likedBy(filter, before, limit)).map((entry) => entry.repo.id)
     expect(await liked()).toEqual(['tiny', 'huge'])
     expect(await liked({ at: 7, id: 'tiny' })).toEqual(['huge'])
+    expect(await liked(null, { ...anns, registryId: 'lab' })).toEqual([])
+    await catalog.tx((rows) => rows.repos.update('tiny', { private: true }))
+    expect(await liked(null, { ...anns, visibility: { ownerIds: [] } }, 1)).toEqual(['huge'])
+    expect(await liked(null, { ...anns, visibility: { ownerIds: ['bob'] } }, 1)).toEqual(['huge'])
+    expect(await liked(null, { ...anns, visibility: { ownerIds: ['ann'] } }, 1)).toEqual(['tiny'])
     await catalog.tx((rows) => rows.repos.markDeleted('tiny', 9))
     expect(await liked()).toEqual(['huge'])
     expect(await catalog.tx((rows) => rows.likes.delete('ann', 'huge'))).toBe(true)

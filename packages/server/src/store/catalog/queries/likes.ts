@@ -56,14 +56,21 @@ export function likeRows(db: Kysely<Schema>): LikeRows {
       return (await newest.execute()).map(({ liked_at: at, ...user }) => ({ user: toAccount(user), at }))
     },
 
-    async likedBy(userId, before, limit) {
+    async likedBy({ userId, registryId, visibility }, before, limit) {
       let query = db
         .selectFrom('likes')
         .innerJoin('repos', 'repos.id', 'likes.repo_id')
         .select(REPO_COLUMNS.map((column) => `repos.${column}` as const))
         .select('likes.created_at as liked_at')
         .where('likes.user_id', '=', userId)
+        .where('repos.registry_id', '=', registryId)
         .where('repos.deleted_at', 'is', null)
+      if (visibility !== 'all')
+        query = query.where((eb) => {
+          const { ownerIds } = visibility
+          const own = ownerIds.length === 0 ? [] : [eb('repos.owner_id', 'in', ownerIds)]
+          return eb.or([eb('repos.private', '=', 0), ...own])
+        })
       if (before !== null)
         query = query.where((eb) =>
           eb.or([
