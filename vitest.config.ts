@@ -54,6 +54,8 @@ export default defineConfig({
                 exclude: [
                   'e2e/start.e2e.ts',
                   'e2e/git.e2e.ts',
+                  'e2e/cells.e2e.ts',
+                  'e2e/left-behind.e2e.ts',
                   'e2e/generations.e2e.ts',
                   'e2e/multipart.e2e.ts',
                 ],

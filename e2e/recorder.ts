@@ -96,9 +96,13 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
   }
 }
 
-/** True for an exchange that carried a file's content to the client: anything read that is not the JSON API. */
-export function servedContent(exchange: Exchange): boolean {
-  const isApi = exchange.path.startsWith('/api/') && !exchange.path.startsWith('/api/resolve-cache/')
+/**
+ * True for an exchange that carried a file's content to the client: anything read that is not the JSON API, which is
+ * below `/api/` of the hub or of the registry at `prefix`.
+ */
+export function servedContent(exchange: Exchange, prefix = ''): boolean {
+  const path = exchange.path.slice(prefix.length)
+  const isApi = path.startsWith('/api/') && !path.startsWith('/api/resolve-cache/')
   return exchange.method === 'GET' && !isApi && exchange.responseBodySizeBytes > 0 && exchange.status < 300
 }
 

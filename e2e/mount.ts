@@ -1,0 +1,38 @@
+/** Where a hub is mounted for a client: at its root, or at the prefix of a registry that is made for it. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+import { cairnBin, cleanEnv, tokens, type HubProcess } from './hub-process.ts'
+
+export const registryPrefix = '/acme/staging/huggingface'
+
+/** The path below which this hub's clients work, without a trailing slash. */
+export async function mountPath(hub: HubProcess, mount: 'root' | 'prefix'): Promise<string> {
+  if (mount === 'root') return ''
+  const args = [cairnBin, 'admin', 'registry', 'create', 'acme/staging', '--data', hub.dataDir]
+  await promisify(execFile)(process.execPath, args, { env: cleanEnv() })
+  return registryPrefix
+}
+
+export const manyFilesCount = 1_100
+
+/** A public model with more files than one page of its tree has. */
+export async function makeManyFiles(endpoint: string, repo: string): Promise<void> {
+  const [organization, name] = repo.split('/')
+  await post(`${endpoint}/api/repos/create`, JSON.stringify({ organization, name }))
+  const lines: unknown[] = [{ key: 'header', value: { summary: 'Many files' } }]
+  for (let i = 0; i < manyFilesCount; i += 1) {
+    const content = Buffer.from(`${i}\n`).toString('base64')
+    lines.push({ key: 'file', value: { path: `many/${i}.txt`, content, encoding: 'base64' } })
+  }
+  const body = lines.map((line) => JSON.stringify(line)).join('\n')
+  await post(`${endpoint}/api/models/${repo}/commit/main`, body)
+}
+
+/** What no client of an old generation has a call for. */
+export async function post(url: string, body: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${tokens.alice}` }
+  const response = await fetch(url, { method: 'POST', headers, body })
+  if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`)
+  await response.body?.cancel()
+}
