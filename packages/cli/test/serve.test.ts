@@ -220,3 +220,29 @@ test('administration works on a running hub, on a stopped one, and from elsewher
 function byName(a: { name: string }, b: { name: string }): number {
   return a.name < b.name ? -1 : 1
 }
+
+test('fsck tells what is wrong with a running hub and with one at rest, and mends refs', async () => {
+  const hub = await serve()
+  const fsck = (...args: string[]) => cairn(['admin', 'fsck', ...args, '--data', data])
+  await cairn(['admin', 'repo', 'create', 'admin/one', '--data', data])
+  await cairn(['admin', 'repo', 'create', 'admin/two', '--data', data])
+  expect(await fsck()).toEqual({ code: 0, out: '', err: '2 repositories checked, no problem is left.\n' })
+
+  const { storageId } = JSON.parse((await fsck('admin/one', '--json')).out) as { storageId: string }
+  const heads = join(data, 'repos', storageId.slice(-2), `${storageId}.git`, 'refs/heads')
+  await rm(join(heads, 'main'))
+  const found = await fsck()
+  expect(found).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^cairn: problems left in 2 checked repositories: 1;/),
+  })
+  expect(found.out).toMatch(
+    /^model admin\/one: refs\/heads\/main: git has no such ref, the catalog [0-9a-f]{40}\n$/,
+  )
+  await hub.stop()
+
+  expect(await fsck('--repair')).toMatchObject({ code: 0, out: expect.stringContaining('(repaired)') })
+  expect(await readdir(heads)).toEqual(['main'])
+  expect(await fsck('--full')).toMatchObject({ code: 0, out: '' })
+  expect(await fsck('admin/none')).toMatchObject({ code: 1, err: expect.stringContaining('not found') })
+})

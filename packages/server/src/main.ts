@@ -76,14 +76,21 @@ export async function serve(config: Config, { stdout, isTty }: ServeOutput): Pro
   }
 }
 
-/** One request to the hub of a data directory that no process serves. DataDirError when one does. */
-export async function administer(config: Config, request: AdminRequest): Promise<unknown> {
-  await using dataDir = await openDataDir(config.dataDir, { random: randomBytes, mustExist: true })
+/** Takes requests to the hub of a data directory that no process serves. */
+export interface Administration extends AsyncDisposable {
+  admin(request: AdminRequest): Promise<unknown>
+}
+
+/** DataDirError when a process serves the directory. */
+export async function openToAdminister(config: Config): Promise<Administration> {
+  await using opening = new AsyncDisposableStack()
+  const dataDir = opening.use(await openDataDir(config.dataDir, { random: randomBytes, mustExist: true }))
   const hub = await createHub(config, dataDir, openLog(config.logLevel))
-  try {
-    return await hub.admin(request)
-  } finally {
-    await hub.close()
+  opening.defer(() => hub.close())
+  const opened = opening.move()
+  return {
+    admin: (request) => hub.admin(request),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
 

@@ -4,6 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander'
 import { CliError, UsageError, type CliIo } from '../io.ts'
 import type { MigrateOptions } from './migrate-database.ts'
 import type { AdminAnswer } from './print.ts'
+import type { Target } from './send.ts'
 
 /** The largest secret that is read from a file or from stdin. */
 const TOKEN_FILE_MAX_BYTES = 16 * 1024
@@ -47,12 +48,9 @@ Examples:
         const words = given.slice(0, -2) as string[]
         const options = given.at(-2) as Options
         const request = await toRequest(words, options)
-        const { sendAdmin } = await import('./send.ts')
-        const target = {
-          data: options['data'] as string | undefined,
-          endpoint: options['endpoint'] as string | undefined,
-        }
-        const answer = (await sendAdmin(request, target, io)) as AdminAnswer
+        const { openAdmin } = await import('./send.ts')
+        await using hub = await openAdmin(targetOf(options), io)
+        const answer = (await hub.send(request)) as AdminAnswer
         const { printAnswer } = await import('./print.ts')
         printAnswer(request, answer, options['json'] === true, io)
       })
@@ -182,6 +180,37 @@ Examples:
   )
 
   admin
+    .command('fsck [id]')
+    .description('check repositories: refs, objects, and the contents that they name')
+    .option('--type <type>', 'of the named one: model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
+    .option('--full', 'read every content and compare its sha256')
+    .option('--repair', "bring git's refs to what the catalog says")
+    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+    .option('--endpoint <url>', 'a hub elsewhere, with the token in HF_TOKEN')
+    .option('--json', 'print what was found as JSON, one repository a line')
+    .addHelpText(
+      'after',
+      `
+Exits with 1 when a problem is left. Goes on beside requests.
+
+Examples:
+  $ cairn admin fsck
+  $ cairn admin fsck acme/tiny --full
+  $ cairn admin fsck --repair --json --data /srv/cairn`,
+    )
+    .action(async (id: string | undefined, options: Options) => {
+      const { checkRepos } = await import('./fsck.ts')
+      const named = id === undefined ? null : repoArgs(id, options)
+      const { full, repair, json } = options
+      await checkRepos(
+        targetOf(options),
+        { named, full: full === true, repair: repair === true, json: json === true },
+        io,
+      )
+    })
+
+  admin
     .command('migrate-database')
     .description('copy the catalog of a stopped hub into an empty database: SQLite to PostgreSQL or back')
     .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
@@ -201,6 +230,13 @@ Examples:
       const { migrateDatabase } = await import('./migrate-database.ts')
       await migrateDatabase(options, io)
     })
+}
+
+function targetOf(options: Options): Target {
+  return {
+    data: options['data'] as string | undefined,
+    endpoint: options['endpoint'] as string | undefined,
+  }
 }
 
 function request(resource: string, verb: AdminRequest['verb'], args: AdminRequest['args']): AdminRequest {

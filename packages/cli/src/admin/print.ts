@@ -55,9 +55,12 @@ function formatTable(rows: readonly Row[]): string {
     .join('')
 }
 
-/** Names come from outside: nothing that a terminal would obey is printed. */
 function cell(value: unknown): string {
   if (value === null || value === '') return '-'
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return printable(typeof value === 'string' ? value : JSON.stringify(value))
+}
+
+/** Names come from outside: nothing that a terminal would obey is printed. */
+export function printable(text: string): string {
   return text.replace(/\p{C}/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`)
 }

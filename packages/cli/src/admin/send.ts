@@ -1,34 +1,35 @@
 /**
- * Brings a request to the hub: over HTTP to one elsewhere or to the one that runs on the data directory, and inside
+ * Brings requests to the hub: over HTTP to one elsewhere or to the one that runs on the data directory, and inside
  * this process when the data directory is at rest.
  */
 import { CliError, UsageError, type CliIo } from '../io.ts'
 
-const ANSWER_WITHIN_MS = 60_000
+/** A check of a large repository reads all of it. */
+const ANSWER_WITHIN_MS = { usual: 60_000, check: 6 * 3600_000 }
 
-interface AdminRequest {
+export interface AdminRequest {
   resource: string
   verb: string
   args: Record<string, unknown>
 }
 
-interface Target {
+export interface Target {
   data: string | undefined
   endpoint: string | undefined
 }
 
-export async function sendAdmin(
-  request: AdminRequest,
-  target: Target,
-  { env, cwd }: CliIo,
-): Promise<unknown> {
+export interface AdminChannel extends AsyncDisposable {
+  send(request: AdminRequest): Promise<unknown>
+}
+
+export async function openAdmin(target: Target, { env, cwd }: CliIo): Promise<AdminChannel> {
   if (target.endpoint !== undefined) {
     if (target.data !== undefined)
       throw new UsageError('--data and --endpoint name two hubs: give one of them')
     const token = env['HF_TOKEN']
     if (!token)
       throw new CliError('HF_TOKEN is not set: export the write token of an administrator of that hub')
-    return post(target.endpoint, token, request)
+    return remote(target.endpoint, token)
   }
 
   const { readConfig } = await import('@cairn/server/config')
@@ -48,10 +49,15 @@ export async function sendAdmin(
       throw new CliError(
         `${config.dataDir} holds no admin-token: set HF_TOKEN to an administrator's and add --endpoint ${url}`,
       )
-    return post(url, token, request)
+    return remote(url, token)
   }
-  const { administer } = await import('@cairn/server/main')
-  return administer(config, request)
+  const { openToAdminister } = await import('@cairn/server/main')
+  const hub = await openToAdminister(config)
+  return { send: (request) => hub.admin(request), [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() }
+}
+
+function remote(endpoint: string, token: string): AdminChannel {
+  return { send: (request) => post(endpoint, token, request), [Symbol.asyncDispose]: async () => {} }
 }
 
 async function post(endpoint: string, token: string, request: AdminRequest): Promise<unknown> {
@@ -67,7 +73,7 @@ async function post(endpoint: string, token: string, request: AdminRequest): Pro
       body: JSON.stringify(request),
       // The token goes nowhere but where it was meant to go.
       redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: AbortSignal.timeout(request.verb === 'check' ? ANSWER_WITHIN_MS.check : ANSWER_WITHIN_MS.usual),
     })
     text = await response.text()
   } catch (error) {

@@ -52,22 +52,18 @@ async function run(ctx: OpsContext, landings: Map<string, number>, signal: Abort
 }
 
 async function goRound(ctx: OpsContext, signal: AbortSignal): Promise<void> {
-  const { registries, repos } = ctx.catalog.rows
-  for (const { id } of await registries.list()) {
-    let after: string | null = null
-    for (;;) {
-      const page: Awaited<ReturnType<typeof repos.list>> = await repos.list(id, after, LIST_PAGE_MAX)
-      for (const repo of page) {
-        if (signal.aborted) return
-        await attempt(ctx, repo.id, signal, async () =>
-          (await isFullRepackDue(ctx, repo))
-            ? pruneRepo(ctx, repo.id, { signal })
-            : tidyRepo(ctx, repo.id, signal),
-        )
-      }
-      after = page.at(-1)?.id ?? null
-      if (after === null || page.length < LIST_PAGE_MAX) break
+  const { repos } = ctx.catalog.rows
+  let page = await repos.list(null, null, LIST_PAGE_MAX)
+  while (page.length > 0) {
+    for (const repo of page) {
+      if (signal.aborted) return
+      await attempt(ctx, repo.id, signal, async () =>
+        (await isFullRepackDue(ctx, repo))
+          ? pruneRepo(ctx, repo.id, { signal })
+          : tidyRepo(ctx, repo.id, signal),
+      )
     }
+    page = await repos.list(null, page.at(-1)!.id, LIST_PAGE_MAX)
   }
 }
 

@@ -23,6 +23,7 @@ beforeEach(async () => {
       delete: record('delete'),
       restore: record('restore'),
       list: record('list'),
+      check: () => Promise.resolve(null),
     },
   })
 })

@@ -45,7 +45,18 @@ export interface AdminRepo {
 
 type AdminRepoName = Pick<AdminRepo, 'namespace' | 'name'>
 
-/** What `repo create|list|delete|restore` calls. Values come back as JSON for the caller. */
+/** What a check of one repository found. */
+export interface RepoCheck {
+  id: string
+  type: RepoType
+  /** Its name on disk; what to go on after. */
+  storageId: string
+  /** Repositories after it. */
+  left: number
+  problems: { subject: string; message: string; repaired: boolean }[]
+}
+
+/** What `repo create|list|delete|restore|check` calls. Values come back as JSON for the caller. */
 export interface AdminRepoOps {
   create(principal: Principal, repo: AdminRepo & { private: boolean }): Promise<unknown>
   delete(principal: Principal, repo: AdminRepo & { now: boolean }): Promise<unknown>
@@ -54,6 +65,11 @@ export interface AdminRepoOps {
     principal: Principal,
     filter: { registry: RegistryName; limit: number; deleted: boolean },
   ): Promise<unknown[]>
+  /** The named repository, or the first after this storage id in the order of storage ids; null: none is left. */
+  check(
+    principal: Principal,
+    which: { repo: AdminRepo | null; after: string | null; repair: boolean; full: boolean },
+  ): Promise<RepoCheck | null>
 }
 
 export interface AdminDeps extends AccountDeps {
@@ -202,6 +218,18 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       }),
       (deps, who, repo) => deps.repos.restore(who, repo),
     ),
+    check: action(
+      z.strictObject({
+        repo: z
+          .strictObject(repoFields)
+          .nullish()
+          .transform((repo) => repo ?? null),
+        after: idField.nullish().transform((id) => id ?? null),
+        repair: z.boolean().default(false),
+        full: z.boolean().default(false),
+      }),
+      (deps, who, which) => deps.repos.check(who, which),
+    ),
   },
 }
 
@@ -214,7 +242,7 @@ export async function admin(deps: AdminDeps, principal: Principal, request: unkn
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore)`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and check)`,
     )
   return run(deps, principal, args)
 }

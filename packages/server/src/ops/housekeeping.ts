@@ -11,7 +11,7 @@ import {
 } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
-import { repairProjection } from './land.ts'
+import { refsToProject, repairProjection } from './land.ts'
 
 /** Packs a repository when much has gathered in it. Beside requests; returns whether there was something to do. */
 export async function tidyRepo(ctx: OpsContext, repoId: string, signal?: AbortSignal): Promise<boolean> {
@@ -63,7 +63,6 @@ async function livingRepo(ctx: OpsContext, repoId: string): Promise<RepoRow | nu
 }
 
 async function rootsOf(ctx: OpsContext, repoId: string): Promise<string> {
-  const refs = (await ctx.catalog.rows.refs.list(repoId)).map(({ name, oid }) => `${name} ${oid}`)
-  const retained = (await ctx.catalog.rows.retained.list(repoId)).map(({ oid }) => oid)
-  return [...refs.toSorted(), ...retained.toSorted()].join('\n')
+  const refs = [...(await refsToProject(ctx, repoId))].map(([name, oid]) => `${name} ${oid}`)
+  return refs.toSorted().join('\n')
 }

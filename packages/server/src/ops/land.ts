@@ -70,12 +70,17 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
   if (changes.some(({ name }) => name === repo.defaultRef)) await indexNow(ctx, repo)
 }
 
+/** Full name → oid of what the bare repository should have. */
+export async function refsToProject(ctx: OpsContext, repoId: string): Promise<Map<string, string>> {
+  const refs = new Map((await ctx.catalog.rows.refs.list(repoId)).map(({ name, oid }) => [name, oid]))
+  // Versions that a registry must not lose; the name hides them from clones.
+  for (const { oid } of await ctx.catalog.rows.retained.list(repoId)) refs.set(`refs/cairn/keep/${oid}`, oid)
+  return refs
+}
+
 /** Makes the bare repository's refs equal to the table's. */
 export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<void> {
-  const truth = new Map((await ctx.catalog.rows.refs.list(repo.id)).map((ref) => [ref.name, ref.oid]))
-  // Versions that a registry must not lose; the name hides them from clones.
-  for (const { oid } of await ctx.catalog.rows.retained.list(repo.id))
-    truth.set(`refs/cairn/keep/${oid}`, oid)
+  const truth = await refsToProject(ctx, repo.id)
   await ctx.git.create(repo.id)
   const projected = await ctx.git.listRefs(repo.id)
   const changes = projected

@@ -252,8 +252,10 @@ export interface RepoRows {
   getByName(registryId: string, type: RepoType, namespace: string, name: string): Promise<RepoRow | null>
   /** By name; deleted ones are left out. */
   listByOwner(ownerId: string): Promise<RepoRow[]>
-  /** By id, strictly after `after`; deleted ones are left out. */
-  list(registryId: string, after: string | null, limit: number): Promise<RepoRow[]>
+  /** By id, strictly after `after`, of one registry or (null) of all; deleted ones are left out. */
+  list(registryId: string | null, after: string | null, limit: number): Promise<RepoRow[]>
+  /** How many `list` would find, without a limit. */
+  count(registryId: string | null, after: string | null): Promise<number>
   /** Ids of those whose projection may lag; deleted ones are left out. */
   listDirty(): Promise<string[]>
   listDeleted(): Promise<string[]>

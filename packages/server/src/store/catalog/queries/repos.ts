@@ -101,8 +101,19 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
     },
 
     async list(registryId, after, limit) {
-      const query = living.where('registry_id', '=', registryId).orderBy('id').limit(limit)
+      let query = living.orderBy('id').limit(limit)
+      if (registryId !== null) query = query.where('registry_id', '=', registryId)
       return (await (after === null ? query : query.where('id', '>', after)).execute()).map(toRepo)
+    },
+
+    async count(registryId, after) {
+      let query = db
+        .selectFrom('repos')
+        .select((eb) => eb.fn.countAll().as('count'))
+        .where('deleted_at', 'is', null)
+      if (registryId !== null) query = query.where('registry_id', '=', registryId)
+      if (after !== null) query = query.where('id', '>', after)
+      return Number((await query.executeTakeFirstOrThrow()).count)
     },
 
     async listDirty() {
