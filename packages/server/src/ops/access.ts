@@ -27,6 +27,8 @@ export type Principal =
       name: string
       isAdmin: boolean
       tokenId: string
+      /** Of its string; a rotated token has another. */
+      tokenHash: string
       tokenRole: TokenRole
       /** Of a fine-grained token; null for the other roles. */
       grants: Grants | null

@@ -43,7 +43,7 @@ async function refusal(resource: string, verb: string, args: object, principal =
 async function principalOf(token: string): Promise<Principal> {
   const found = await deps.catalog.rows.tokens.getByHash(hashToken(token))
   if (found === null) throw new Error('no such token')
-  const { id, role, grants } = found.token
+  const { id, hash, role, grants } = found.token
   const { account } = found
   return {
     kind: 'user',
@@ -51,6 +51,7 @@ async function principalOf(token: string): Promise<Principal> {
     name: account.name,
     isAdmin: account.isAdmin,
     tokenId: id,
+    tokenHash: hash,
     tokenRole: role,
     grants: grants === null ? null : readGrants(grants),
   }

@@ -27,7 +27,7 @@ export async function authenticate(ctx: OpsContext, credential: string | null): 
 
 /** The principal behind a token row, as it stands now. */
 export function principalOf(
-  token: { id: string; role: 'read' | 'write' | 'fineGrained'; grants: string | null },
+  token: { id: string; hash: string; role: 'read' | 'write' | 'fineGrained'; grants: string | null },
   account: { id: string; name: string; isAdmin: boolean },
 ): Extract<Principal, { kind: 'user' }> {
   return {
@@ -36,6 +36,7 @@ export function principalOf(
     name: account.name,
     isAdmin: account.isAdmin,
     tokenId: token.id,
+    tokenHash: token.hash,
     tokenRole: token.role,
     grants: token.role === 'fineGrained' ? readGrants(token.grants) : null,
   }

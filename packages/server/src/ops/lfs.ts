@@ -13,6 +13,7 @@ import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
 import { assertLiving, livingRepo, repoFor, type Principal, type RepoLocator } from './access.ts'
+import { bearerMay, bearerOf } from './bearer.ts'
 import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openStored } from './stored-content.ts'
@@ -26,6 +27,8 @@ export type LfsAddress =
 /** The query of a signed address. */
 export interface SignedQuery {
   size: string
+  /** Who got it: ops/bearer.ts. */
+  by: string
   expires: string
   signature: string
 }
@@ -114,30 +117,37 @@ function plan(
   }
 }
 
-/** Query parameters that make an address of this repository usable without a credential for a day. */
-export function signAddress(ctx: OpsContext, repo: RepoRow, address: LfsAddress): SignedQuery {
+/** Query parameters that make an address of this repository usable without a credential for a day, as long as `by` may. */
+export function signAddress(
+  ctx: OpsContext,
+  repo: RepoRow,
+  address: LfsAddress,
+  principal: Principal,
+): SignedQuery {
   const expires = Math.floor(ctx.clock() / 1000) + LFS_URL_TTL_S
+  const by = bearerOf(principal)
   return {
     size: String(address.sizeBytes),
+    by,
     expires: String(expires),
-    signature: ctx.signer.sign('lfs-url', signedText(repo, address, expires)),
+    signature: ctx.signer.sign('lfs-url', signedText(repo.id, address, by, expires)),
   }
 }
 
-/** The repository of a signed address. Forbidden when the signature does not fit or is too old. */
+/** The repository of a signed address. Forbidden when the signature does not fit, is too old or its right is gone. */
 export async function openAddress(
   ctx: OpsContext,
   locator: RepoLocator,
   address: LfsAddress,
-  query: Pick<SignedQuery, 'expires' | 'signature'>,
+  { by, expires, signature }: Pick<SignedQuery, 'by' | 'expires' | 'signature'>,
 ): Promise<RepoRow> {
   // By an old name too, without a redirect: an upload that a rename overtook cannot be sent twice.
   const repo = await livingRepo(ctx, locator)
-  const expires = Number(query.expires)
   // A missing repository is told apart from a bad signature by nothing.
-  const valid =
-    repo !== null && ctx.signer.verify('lfs-url', signedText(repo, address, expires), query.signature)
-  if (!valid || !(expires * 1000 > ctx.clock()))
+  const text = signedText(repo?.id ?? '', address, by, Number(expires))
+  const isSigned = ctx.signer.verify('lfs-url', text, signature) && Number(expires) * 1000 > ctx.clock()
+  const action = address.use === 'get' ? 'read' : 'write'
+  if (!isSigned || repo === null || !(await bearerMay(ctx, by, repo, action)))
     throw new HubError(
       'Forbidden',
       'This address is not signed by this hub, or no longer valid: ask for a new one',
@@ -145,10 +155,10 @@ export async function openAddress(
   return repo
 }
 
-function signedText(repo: RepoRow, address: LfsAddress, expires: number): string {
+function signedText(repoId: string, address: LfsAddress, by: string, expires: number): string {
   const part = address.use === 'part' ? address.partNumber : 0
   const uploadId = 'uploadId' in address ? address.uploadId : ''
-  return [address.use, repo.id, address.oid, address.sizeBytes, uploadId, part, expires].join('\n')
+  return [address.use, repoId, address.oid, address.sizeBytes, uploadId, part, by, expires].join('\n')
 }
 
 /** Takes an object's bytes and makes it one of the repository's. */

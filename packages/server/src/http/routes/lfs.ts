@@ -160,7 +160,7 @@ function objectShape(
   const { oid, sizeBytes } = plan
   const base = `${call.site.base}/${formatRepoPath(call.repo)}.git/info/lfs`
   const href = (path: string, address: LfsAddress) =>
-    `${base}/${path}?${new URLSearchParams({ ...signAddress(call.ops, repo, address) }).toString()}`
+    `${base}/${path}?${new URLSearchParams({ ...signAddress(call.ops, repo, address, call.principal) }).toString()}`
   const object = (actions: Record<string, Action>) => ({ oid, size: sizeBytes, authenticated: true, actions })
   const verify: Action = { href: `${base}/verify` }
   switch (plan.state) {
@@ -217,6 +217,10 @@ function addressOf(
   return { use: use === 'get' ? 'get' : 'put', oid: call.params['oid'] ?? '', sizeBytes }
 }
 
-function signatureOf({ query }: Call): { expires: string; signature: string } {
-  return { expires: firstOf(query, 'expires') ?? '', signature: firstOf(query, 'signature') ?? '' }
+function signatureOf({ query }: Call): { by: string; expires: string; signature: string } {
+  return {
+    by: firstOf(query, 'by') ?? '',
+    expires: firstOf(query, 'expires') ?? '',
+    signature: firstOf(query, 'signature') ?? '',
+  }
 }

@@ -5,13 +5,15 @@ import { formatDedupReply } from '@cairn/protocol/xet/dedup-reply'
 import type { XetHash } from '@cairn/protocol/xet/hash'
 
 import { DEDUP_EPOCH_MS, DEDUP_REPLY_XORBS_MAX } from '../../limits.ts'
-import type { RepoRow } from '../../store/catalog/catalog.ts'
 import { newId, type OpsContext } from '../context.ts'
+import { seesDomain, type CasGrant } from './grants.ts'
 import { hashOf } from './upload.ts'
 
 /** A shard that lists all xorbs of the upload which the chunk came from. NotFound when the chunk is not known. */
-export async function findChunk(ctx: OpsContext, repo: RepoRow, hashText: string): Promise<Uint8Array> {
-  const shard = await ctx.catalog.rows.xet.findShardByChunk(repo.domainId, hashOf(hashText))
+export async function findChunk(ctx: OpsContext, grant: CasGrant, hashText: string): Promise<Uint8Array> {
+  const { repo } = grant
+  const uploadedTo = (await seesDomain(ctx, grant)) ? null : repo.id
+  const shard = await ctx.catalog.rows.xet.findShardByChunk(repo.domainId, hashOf(hashText), uploadedTo)
   if (shard === null) throw new HubError('NotFound', 'This chunk is not known')
   const hashes = shard.xorbHashes.slice(0, DEDUP_REPLY_XORBS_MAX)
   const rows = await ctx.catalog.rows.xet.getXorbs(repo.domainId, hashes)

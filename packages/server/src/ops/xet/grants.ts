@@ -7,20 +7,19 @@ import { z } from 'zod'
 
 import { CAS_TOKEN_GRACE_S, CAS_TOKEN_TTL_S } from '../../limits.ts'
 import type { RepoRow } from '../../store/catalog/catalog.ts'
-import { repoActions, repoFor, type Principal, type RepoLocator } from '../access.ts'
-import { principalOf } from '../authenticate.ts'
+import { repoFor, seesPrivate, type Principal, type RepoLocator } from '../access.ts'
+import { bearerMay, bearerOf, principalBehind } from '../bearer.ts'
 import type { OpsContext } from '../context.ts'
 import { resolveRevision } from '../revisions.ts'
 
 export type CasScope = 'read' | 'write'
 
-/** c: whom its downloads count for, r: repository id, s: scope, t: id of the access token (null: anonymous), o: made by the operator, e: unix seconds. */
+/** c: whom its downloads count for, r: repository id, s: scope, b: bearer, e: unix seconds. */
 const Sealed = z.object({
   c: z.string(),
   r: z.string(),
   s: z.enum(['read', 'write']),
-  t: z.string().nullable(),
-  o: z.boolean(),
+  b: z.string(),
   e: z.number(),
 })
 
@@ -44,23 +43,10 @@ export async function grantCas(
     c: client,
     r: repo.id,
     s: scope,
-    t: principal.kind === 'user' ? principal.tokenId : null,
-    o: principal.kind === 'operator',
+    b: bearerOf(principal),
     e: exp,
   }
   return { accessToken: ctx.signer.seal('cas-token', sealed), exp, domainId: repo.domainId }
-}
-
-/**
- * The repository that a CAS token opens. 401 for a bad or expired one, 403 for one without the right or for another
- * domain than its repository's.
- */
-export async function openGrant(
-  ctx: OpsContext,
-  credential: CasCredential,
-  scope: CasScope,
-): Promise<RepoRow> {
-  return (await openDownload(ctx, credential, scope)).repo
 }
 
 interface CasCredential {
@@ -68,12 +54,20 @@ interface CasCredential {
   domainId: string
 }
 
-/** The same, with the client that the token was made for. */
-export async function openDownload(
+/** What a CAS token opens. */
+export interface CasGrant {
+  repo: RepoRow
+  bearer: string
+  /** Whom its downloads count for. */
+  client: string
+}
+
+/** 401 for a bad or expired token, 403 for one without the right or for another domain than its repository's. */
+export async function openGrant(
   ctx: OpsContext,
   { token, domainId }: CasCredential,
-  scope: CasScope = 'read',
-): Promise<{ repo: RepoRow; client: string }> {
+  scope: CasScope,
+): Promise<CasGrant> {
   const sealed = Sealed.safeParse(token === null ? null : ctx.signer.unseal('cas-token', token))
   if (!sealed.success || (sealed.data.e + CAS_TOKEN_GRACE_S) * 1000 < ctx.clock())
     throw new HubError('InvalidCredentials', 'The CAS token is missing, not valid or expired')
@@ -81,17 +75,16 @@ export async function openDownload(
   if (scope === 'write' && grant.s !== 'write')
     throw new HubError('Forbidden', 'This CAS token may only read')
   const repo = await ctx.catalog.rows.repos.get(grant.r)
-  const principal = await principalBehind(ctx, grant)
-  const actions = principal === null ? null : await repoActions(ctx, principal, repo)
-  if (repo === null || repo.deletedAt !== null || repo.domainId !== domainId || !actions?.has(scope))
+  if (repo === null || repo.domainId !== domainId || !(await bearerMay(ctx, grant.b, repo, scope)))
     throw new HubError('Forbidden', 'This CAS token is no longer good for its repository')
-  return { repo, client: grant.c }
+  return { repo, bearer: grant.b, client: grant.c }
 }
 
-async function principalBehind(ctx: OpsContext, grant: z.infer<typeof Sealed>): Promise<Principal | null> {
-  if (grant.o) return { kind: 'operator' }
-  if (grant.t === null) return { kind: 'anonymous' }
-  const found = await ctx.catalog.rows.tokens.get(grant.t)
-  const expired = found?.token.expiresAt !== null && (found?.token.expiresAt ?? 0) <= ctx.clock()
-  return found === null || expired ? null : principalOf(found.token, found.account)
+/**
+ * Whether the bearer sees whatever lies in the repository's domain. A token for single repositories does not, and is
+ * told nothing of the others' chunks and xorbs, whose hashes it may know.
+ */
+export async function seesDomain(ctx: OpsContext, { repo, bearer }: CasGrant): Promise<boolean> {
+  const principal = await principalBehind(ctx, bearer)
+  return principal !== null && seesPrivate(ctx, principal, repo.ownerId)
 }

@@ -7,8 +7,10 @@ import { XORB_URL_TTL_S } from '../../limits.ts'
 import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
+import { bearerMay } from '../bearer.ts'
 import type { Content } from '../content.ts'
 import type { OpsContext } from '../context.ts'
+import { seesDomain, type CasGrant } from './grants.ts'
 import { tableOf } from './tables.ts'
 import { hashOf } from './upload.ts'
 
@@ -41,35 +43,47 @@ export async function fileSize(ctx: OpsContext, repo: RepoRow, hashText: string)
 }
 
 /** Stored size of a xorb of the repository's domain. */
-export async function xorbSize(ctx: OpsContext, repo: RepoRow, hashText: string): Promise<number> {
+export async function xorbSize(ctx: OpsContext, grant: CasGrant, hashText: string): Promise<number> {
   const hash = hashOf(hashText)
-  const xorb = (await ctx.catalog.rows.xet.getXorbs(repo.domainId, [hash])).get(hash)
-  if (xorb === undefined) throw new HubError('NotFound', 'There is no such xorb')
+  const xorb = (await ctx.catalog.rows.xet.getXorbs(grant.repo.domainId, [hash])).get(hash)
+  if (xorb === undefined || !(await seesDomain(ctx, grant)))
+    throw new HubError('NotFound', 'There is no such xorb')
   return xorb.storedBytes
 }
 
-/** Fetch addresses carry no credential, so each is signed, for exactly one range of one xorb. */
+/** Fetch addresses carry no credential, so each is signed, for exactly one range of one xorb and for who asked. */
 export interface XorbAddress {
   domainId: string
   hash: string
   range: ByteRange
+  /** Through which the bearer came to it. */
+  repoId: string
+  bearer: string
   /** Unix seconds. */
   expires: number
   signature: string
 }
 
-export function signXorb(ctx: OpsContext, domainId: string, hash: XetHash, range: ByteRange): XorbAddress {
+export function signXorb(
+  ctx: OpsContext,
+  { repo, bearer }: CasGrant,
+  { domainId, hash, range }: Pick<XorbAddress, 'domainId' | 'range'> & { hash: XetHash },
+): XorbAddress {
   const expires = Math.floor(ctx.clock() / 1000) + XORB_URL_TTL_S
-  const address = { domainId, hash, range, expires }
+  const address = { domainId, hash, range, repoId: repo.id, bearer, expires }
   return { ...address, signature: ctx.signer.sign('xorb-url', signedText(address)) }
 }
 
-/** Forbidden for a bad signature or an expired address: clients ask for a new plan on 403, and only then. */
+/**
+ * Forbidden for a bad signature, an expired address or a right that is gone: clients ask for a new plan on 403, and only
+ * then.
+ */
 export async function openXorb(ctx: OpsContext, address: XorbAddress): Promise<Content> {
-  if (
-    !ctx.signer.verify('xorb-url', signedText(address), address.signature) ||
-    address.expires * 1000 < ctx.clock()
-  )
+  const isSigned =
+    ctx.signer.verify('xorb-url', signedText(address), address.signature) &&
+    address.expires * 1000 >= ctx.clock()
+  const repo = isSigned ? await ctx.catalog.rows.repos.get(address.repoId) : null
+  if (repo === null || !(await bearerMay(ctx, address.bearer, repo, 'read')))
     throw new HubError('Forbidden', 'This address is not signed by this hub, or no longer valid')
   const key = xorbKey(address.domainId, hashOf(address.hash))
   const stat = await ctx.blobs.stat(key)
@@ -77,6 +91,7 @@ export async function openXorb(ctx: OpsContext, address: XorbAddress): Promise<C
   return { sizeBytes: stat.sizeBytes, open: (range) => ctx.blobs.read(key, range) }
 }
 
-function signedText({ domainId, hash, range, expires }: Omit<XorbAddress, 'signature'>): string {
-  return [domainId, hash, range.start, range.end, expires].join('\n')
+function signedText(address: Omit<XorbAddress, 'signature'>): string {
+  const { domainId, hash, range, repoId, bearer, expires } = address
+  return [domainId, hash, range.start, range.end, repoId, bearer, expires].join('\n')
 }

@@ -21,18 +21,22 @@ import { newId, type OpsContext } from '../context.ts'
 import { findTable } from './tables.ts'
 import { verifySha256 } from './verify-sha256.ts'
 
-/** False when the repository's domain has the xorb already; then the body need not be looked at. */
+/**
+ * False when the repository's domain has the xorb already. Then the body need not be looked at, unless who sends it
+ * must not learn that from the hash alone.
+ */
 export async function receiveXorb(
   ctx: OpsContext,
   repo: RepoRow,
   hashText: string,
   body: AsyncIterable<Uint8Array>,
+  options: { mayKnow: boolean } = { mayKnow: true },
 ): Promise<{ inserted: boolean }> {
   const hash = hashOf(hashText)
   const { domainId } = repo
   const present = async (): Promise<boolean> =>
     (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).has(hash)
-  if (await present()) {
+  if (options.mayKnow && (await present())) {
     for await (const _ of body);
     return { inserted: false }
   }

@@ -331,7 +331,12 @@ export interface XetRows {
   setSha256State(domainId: string, hash: string, state: Sha256State): Promise<void>
   insertShard(row: ShardRow): Promise<void>
   /** The newest shard of the domain that registered this eligible chunk: its xorbs, the chunk's own first. */
-  findShardByChunk(domainId: string, chunkHash: string): Promise<{ xorbHashes: string[] } | null>
+  findShardByChunk(
+    domainId: string,
+    chunkHash: string,
+    /** Of uploads to this repository only; null: of all. */
+    repoId: string | null,
+  ): Promise<{ xorbHashes: string[] } | null>
   /** The epoch's key for dedup replies; made by the caller when the newest one has ended. */
   currentEpoch(at: number): Promise<{ id: string; key: Uint8Array; endsAt: number } | null>
   insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>

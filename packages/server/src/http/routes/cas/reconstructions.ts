@@ -7,7 +7,7 @@ import {
   type FetchUrl,
 } from '@cairn/protocol/xet/reconstruction-json'
 
-import { openDownload, openGrant } from '../../../ops/xet/grants.ts'
+import { openGrant } from '../../../ops/xet/grants.ts'
 import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
 import { casCredential } from '../../auth.ts'
 import { countDownload } from '../../count-download.ts'
@@ -17,13 +17,16 @@ import { casUrl } from '../../urls.ts'
 
 async function plan(call: Call, version: 1 | 2): Promise<Reply> {
   const { ops, headers, params, site } = call
-  const { repo, client } = await openDownload(ops, casCredential({ headers, params }))
+  const grant = await openGrant(ops, casCredential({ headers, params }), 'read')
+  const { repo, client } = grant
   const found = await reconstruct(ops, repo, params['file'] ?? '', rangeOf(headers.range))
   countDownload(call, repo.id, client)
   const url: FetchUrl = (xorb, { start, end }) => {
-    const { domainId, expires, signature } = signXorb(ops, found.domainId, xorb, { start, end })
-    const query = new URLSearchParams({ range: `${start}-${end}`, expires: String(expires), signature })
-    return `${casUrl(site, domainId)}/fetch/${xorb}?${query.toString()}`
+    const { domainId } = found
+    const signed = signXorb(ops, grant, { domainId, hash: xorb, range: { start, end } })
+    const { repoId, bearer, expires, signature } = signed
+    const query = { range: `${start}-${end}`, repo: repoId, by: bearer, expires: String(expires), signature }
+    return `${casUrl(site, domainId)}/fetch/${xorb}?${new URLSearchParams(query).toString()}`
   }
   const json = version === 1 ? formatReconstructionV1(found, url) : formatReconstructionV2(found, url)
   return { headers: { 'Cache-Control': 'no-store' }, json }
@@ -62,7 +65,7 @@ export const reconstructionRoutes: readonly Route[] = [
     path: '/cas/g1/:domain/v1/files/:file',
     hub: 'HEAD {cas}/v1/files/{file}',
     async handle({ ops, headers, params }) {
-      const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
+      const { repo } = await openGrant(ops, casCredential({ headers, params }), 'read')
       const size = await fileSize(ops, repo, params['file'] ?? '')
       return { headers: { 'Content-Length': size }, json: { size } }
     },

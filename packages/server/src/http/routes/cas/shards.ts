@@ -9,7 +9,7 @@ import type { Call, Route } from '../../route.ts'
 
 /** 0: all files were known; 1: something was registered. Both are success. */
 async function register({ ops, headers, params, body }: Call): Promise<0 | 1> {
-  const repo = await openGrant(ops, casCredential({ headers, params }), 'write')
+  const { repo } = await openGrant(ops, casCredential({ headers, params }), 'write')
   const { registered } = await receiveShard(ops, repo, await readBytes(body, XET_SHARD_MAX_BYTES))
   return registered ? 1 : 0
 }

@@ -3,7 +3,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { XET_XORB_MAX_BYTES } from '@cairn/protocol/limits'
 
 import { findChunk } from '../../../ops/xet/dedup.ts'
-import { openGrant } from '../../../ops/xet/grants.ts'
+import { openGrant, seesDomain } from '../../../ops/xet/grants.ts'
 import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
 import { receiveXorb } from '../../../ops/xet/upload.ts'
 import { casCredential } from '../../auth.ts'
@@ -13,19 +13,17 @@ import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
 
 async function post({ ops, headers, params, body }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, casCredential({ headers, params }), 'write')
-  const { inserted } = await receiveXorb(
-    ops,
-    repo,
-    params['hash'] ?? '',
-    readChunks(body, XET_XORB_MAX_BYTES),
-  )
+  const grant = await openGrant(ops, casCredential({ headers, params }), 'write')
+  const mayKnow = await seesDomain(ops, grant)
+  const bytes = readChunks(body, XET_XORB_MAX_BYTES)
+  const { inserted } = await receiveXorb(ops, grant.repo, params['hash'] ?? '', bytes, { mayKnow })
   return { json: { was_inserted: inserted } }
 }
 
 async function stat({ ops, headers, params }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
-  const sizeBytes = await xorbSize(ops, repo, params['hash'] ?? '')
+  // Uploading clients ask about xorbs and chunks: who may only read a repository learns nothing of its domain.
+  const grant = await openGrant(ops, casCredential({ headers, params }), 'write')
+  const sizeBytes = await xorbSize(ops, grant, params['hash'] ?? '')
   return { headers: { 'X-Xorb-Size': sizeBytes }, content: { source: { sizeBytes, open: refuseBody } } }
 }
 
@@ -35,8 +33,8 @@ async function refuseBody(): Promise<never> {
 }
 
 async function chunk({ ops, headers, params }: Call): Promise<Reply> {
-  const repo = await openGrant(ops, casCredential({ headers, params }), 'read')
-  const bytes = await findChunk(ops, repo, params['hash'] ?? '')
+  const grant = await openGrant(ops, casCredential({ headers, params }), 'write')
+  const bytes = await findChunk(ops, grant, params['hash'] ?? '')
   return { headers: { 'Content-Type': 'application/octet-stream' }, bytes: Buffer.from(bytes) }
 }
 
@@ -47,6 +45,8 @@ async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply>
     domainId: params['domain'] ?? '',
     hash: params['hash'] ?? '',
     range,
+    repoId: firstOf(query, 'repo') ?? '',
+    bearer: firstOf(query, 'by') ?? '',
     expires: Number(firstOf(query, 'expires')),
     signature: firstOf(query, 'signature') ?? '',
   })

@@ -97,7 +97,7 @@ export function reposContract(make: MakeCatalog): void {
     expect(await retained.list('tiny')).toEqual([])
     expect((await blobs.contentOf('tiny', ['sha'])).size).toBe(0)
     expect(await xet.getFile('tiny', 'f1')).toBeNull()
-    expect(await xet.findShardByChunk('ann', 'k1')).toBeNull()
+    expect(await xet.findShardByChunk('ann', 'k1', null)).toBeNull()
     expect((await blobs.contentOf('other', ['sha'])).size).toBe(1)
     expect(await xet.getFile('other', 'f1')).not.toBeNull()
     expect((await xet.getXorbs('ann', ['x1'])).size).toBe(1)

@@ -114,9 +114,9 @@ export function xetContract(make: MakeCatalog): void {
       )
     })
     const { xet } = catalog.rows
-    expect(await xet.findShardByChunk('ann', 'k')).toEqual({ xorbHashes: ['x2', 'x1', 'x3'] })
-    expect(await xet.findShardByChunk('ann', 'other')).toBeNull()
-    expect(await xet.findShardByChunk('bob', 'k')).toBeNull()
+    expect(await xet.findShardByChunk('ann', 'k', null)).toEqual({ xorbHashes: ['x2', 'x1', 'x3'] })
+    expect(await xet.findShardByChunk('ann', 'other', null)).toBeNull()
+    expect(await xet.findShardByChunk('bob', 'k', null)).toBeNull()
     await catalog.tx((rows) =>
       rows.xet.insertShard(
         shard('a', 20, {
@@ -128,7 +128,22 @@ export function xetContract(make: MakeCatalog): void {
         }),
       ),
     )
-    expect(await xet.findShardByChunk('ann', 'k')).toEqual({ xorbHashes: ['x3'] })
+    expect(await xet.findShardByChunk('ann', 'k', null)).toEqual({ xorbHashes: ['x3'] })
+  })
+
+  test('a chunk can be asked for among the uploads to one repository', async () => {
+    await using catalog = await withTwoOwners(make)
+    const shard = { domainId: 'ann', createdAt: 1, chunks: [{ hash: 'k', xorbHash: 'x1' }] }
+    await catalog.tx(async (rows) => {
+      await rows.repos.insert(repo('other', 'ann'))
+      for (const hash of ['x1', 'x2']) await rows.xet.insertXorb(xorb(hash, 'ann'))
+      await rows.xet.insertShard({ ...shard, id: 's', repoId: 'tiny', xorbHashes: ['x1'] })
+      await rows.xet.insertShard({ ...shard, id: 't', repoId: 'other', xorbHashes: ['x2'], createdAt: 2 })
+    })
+    const { xet } = catalog.rows
+    expect(await xet.findShardByChunk('ann', 'k', 'tiny')).toEqual({ xorbHashes: ['x1'] })
+    expect(await xet.findShardByChunk('ann', 'k', 'other')).toEqual({ xorbHashes: ['x1', 'x2'] })
+    expect(await xet.findShardByChunk('ann', 'k', 'huge')).toBeNull()
   })
 
   test('a shard with thousands of chunks', async () => {
@@ -146,7 +161,7 @@ export function xetContract(make: MakeCatalog): void {
       })
     })
     for (const hash of ['k0', 'k2500', 'k4999']) {
-      expect(await catalog.rows.xet.findShardByChunk('ann', hash)).toEqual({ xorbHashes: ['x1'] })
+      expect(await catalog.rows.xet.findShardByChunk('ann', hash, null)).toEqual({ xorbHashes: ['x1'] })
     }
   })
 

@@ -142,6 +142,18 @@ function dedupRows(
       .orderBy('shard_id', 'desc')
       .limit(1),
   )
+  const newestOfRepo = prepared(db, (slot: { domainId: string; chunkHash: string; repoId: string }) =>
+    db
+      .selectFrom('dedup_chunks')
+      .innerJoin('shards', 'shards.id', 'dedup_chunks.shard_id')
+      .select(['dedup_chunks.shard_id', 'dedup_chunks.xorb_hash'])
+      .where('dedup_chunks.domain_id', '=', slot.domainId)
+      .where('dedup_chunks.chunk_hash', '=', slot.chunkHash)
+      .where('shards.repo_id', '=', slot.repoId)
+      .orderBy('dedup_chunks.created_at', 'desc')
+      .orderBy('dedup_chunks.shard_id', 'desc')
+      .limit(1),
+  )
   const xorbsOf = prepared(db, (slot: { shardId: string }) =>
     db.selectFrom('shard_xorbs').select('xorb_hash').where('shard_id', '=', slot.shardId).orderBy('position'),
   )
@@ -172,8 +184,10 @@ function dedupRows(
       }
     },
 
-    async findShardByChunk(domainId, chunkHash) {
-      const chunk = (await newest({ domainId, chunkHash })).rows[0]
+    async findShardByChunk(domainId, chunkHash, repoId) {
+      const slots = { domainId, chunkHash }
+      const found = repoId === null ? await newest(slots) : await newestOfRepo({ ...slots, repoId })
+      const chunk = found.rows[0]
       if (chunk === undefined) return null
       const xorbs = (await xorbsOf({ shardId: chunk.shard_id })).rows
       return { xorbHashes: [...new Set([chunk.xorb_hash, ...xorbs.map((row) => row.xorb_hash)])] }
