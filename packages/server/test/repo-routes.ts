@@ -25,6 +25,12 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
     post({ target: { type: 'model', name: 'alice/tiny' }, files: [{ sha256: OBJECT.oid }] }),
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
   '{web}/info/lfs/verify': () => post(OBJECT),
+  '{web}/git-upload-pack': () => gitBody('git-upload-pack'),
+}
+
+/** What git sends to find out whether it may. */
+function gitBody(service: string): RequestInit {
+  return { method: 'POST', body: '0000', headers: { 'Content-Type': `application/x-${service}-request` } }
 }
 
 const RESTS: Readonly<Record<string, string>> = {

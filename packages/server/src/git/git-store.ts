@@ -6,6 +6,7 @@ import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 
 import type { ChangedFile } from './compare.ts'
 import type { SmallBlob } from './reachable.ts'
+import type { FetchCall } from './transport.ts'
 
 export type { ChangedFile }
 
@@ -80,6 +81,12 @@ export interface GitStore extends AsyncDisposable {
   commitsFrom(repoId: string, roots: readonly string[]): Promise<string[]>
   /** Blobs small enough for an LFS pointer that `roots` reach and `except` do not, each with one of its paths. */
   smallBlobs(repoId: string, roots: readonly string[], except: readonly string[]): Promise<SmallBlob[]>
+  /** Whether `tips` reach all of these commits. */
+  reachCommits(repoId: string, commits: readonly string[], tips: readonly string[]): Promise<boolean>
+  /** Whether `tips` reach all of these objects, of any type. A walk over history. */
+  reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean>
+  /** What `git upload-pack` answers to a client. Leaving the iteration early ends git. */
+  serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

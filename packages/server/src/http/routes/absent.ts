@@ -16,10 +16,8 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
   ],
   'Resource groups': ['POST {api}/resource-group', 'GET {api}/resource-group'],
   'Notebooks, tokens and scans of a repository': ['GET {api}/notebook/*', 'GET {api}/jwt', 'GET {api}/scan'],
-  'Git over HTTP': [
-    'GET {web}/info/refs',
-    'POST {web}/git-upload-pack',
-    'POST {web}/git-receive-pack',
+  'Pushing with git': ['POST {web}/git-receive-pack'],
+  'Locks of git-lfs': [
     'POST {web}/info/lfs/locks/verify',
     'GET {web}/info/lfs/locks',
     'POST {web}/info/lfs/locks',

@@ -34,6 +34,7 @@ import { whoamiRoutes } from './api/whoami-v2.ts'
 import { reconstructionRoutes } from './cas/reconstructions.ts'
 import { shardRoutes } from './cas/shards.ts'
 import { xorbRoutes } from './cas/xorbs.ts'
+import { gitRoutes } from './git.ts'
 import { healthRoutes } from './health.ts'
 import { lfsRoutes } from './lfs.ts'
 import { oauthRoutes } from './oauth.ts'
@@ -66,6 +67,7 @@ export const routes: readonly Route[] = [
   ...xetTokenRoutes,
   ...resolveRoutes,
   ...lfsRoutes,
+  ...gitRoutes,
   ...xorbRoutes,
   ...shardRoutes,
   ...reconstructionRoutes,
