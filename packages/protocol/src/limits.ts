@@ -13,6 +13,10 @@ export const PATH_DEPTH_MAX = 128
 export const REF_NAME_MAX_BYTES = 255
 /** Header lines of one commit or tag; signatures and merged tags have many. */
 export const GIT_HEADERS_MAX = 10_000
+/** git's own LARGE_PACKET_MAX, length included. */
+export const PACKET_MAX_BYTES = 65_520
+/** `command=ls-refs` and a line feed. */
+export const FETCH_COMMAND_MAX_BYTES = 32
 /** Folders that planning a commit reads at once. */
 export const TREE_READ_CONCURRENCY = 64
 

@@ -18,6 +18,8 @@ export const BODY_THROUGHPUT_MIN_BYTES_PER_S = 512
 export const BODY_STALL_MS = 60_000
 /** The rest of a refused body that is read to keep the connection; beyond it the connection is closed. */
 export const UNREAD_BODY_DRAIN_MAX_BYTES = 16 * MIB
+/** A connection on which nothing of an answer without a length moves for so long is cut; git says something every 5 s. */
+export const STREAM_IDLE_MS = 5 * 60_000
 /** Blank lines of one NDJSON body; a few stand where clients join lines. */
 export const BLANK_LINES_MAX = 1000
 /** Longer than any client's idle pool (hf_xet keeps connections 60 s). */
@@ -171,6 +173,19 @@ export const GIT_PROCESSES_MAX = 16
 
 /** Callers that wait for one of them; more are refused. */
 export const GIT_QUEUE_MAX = 512
+
+/** Clients that fetch at once: each has a git of its own for as long as it takes. More wait, and beyond that are refused. */
+export const GIT_FETCHES_MAX = 32
+export const GIT_FETCHES_WAITING_MAX = 256
+
+/** What a client sends to fetch, inflated: some 300,000 wants of a partial clone. */
+export const FETCH_REQUEST_MAX_BYTES = 16 * MIB
+
+/** Wants that are looked at one by one; more of them are files of a partial clone. */
+export const FETCH_WANTS_STAT_MAX = 64
+
+/** To find out whether something can be reached from the refs. */
+export const REACHABLE_WALK_MS = 60_000
 
 export const GIT_TIMEOUT_MS = 120_000
 

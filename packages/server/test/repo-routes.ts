@@ -39,6 +39,12 @@ const BODIES: Readonly<Record<string, (target: Target) => RequestInit>> = {
   '{web}/info/lfs/objects/:oid': () => ({ method: 'PUT', body: 'anything' }),
   '{web}/info/lfs/objects/:oid/parts/:uploadId/:part': () => ({ method: 'PUT', body: 'anything' }),
   '{web}/info/lfs/objects/:oid/parts/:uploadId': () => post({ oid: OBJECT.oid, parts: [] }),
+  '{web}/git-upload-pack': () => gitBody('git-upload-pack'),
+}
+
+/** What git sends to find out whether it may. */
+function gitBody(service: string): RequestInit {
+  return { method: 'POST', body: '0000', headers: { 'Content-Type': `application/x-${service}-request` } }
 }
 
 /** What stands for `*`: `main` where nothing is said. */

@@ -7,6 +7,7 @@ import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 import type { ChangedFile } from './compare.ts'
 import type { Clutter } from './housekeeping.ts'
 import type { SmallBlob } from './reachable.ts'
+import type { FetchCall } from './transport.ts'
 
 export type { ChangedFile }
 
@@ -94,6 +95,12 @@ export interface GitStore extends AsyncDisposable {
    * function while no ref can move, and only when none has moved: it deletes what was replaced. Without it all stays.
    */
   repackWhole(repoId: string, expireBefore: number, signal?: AbortSignal): Promise<() => Promise<void>>
+  /** Whether `tips` reach all of these commits. */
+  reachCommits(repoId: string, commits: readonly string[], tips: readonly string[]): Promise<boolean>
+  /** Whether `tips` reach all of these objects, of any type. A walk over history. */
+  reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean>
+  /** What `git upload-pack` answers to a client. Leaving the iteration early ends git. */
+  serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

@@ -1,9 +1,9 @@
-/** What can be reached from some commits, in one walk of git's: the commits themselves, or small blobs with a path. */
+/** What can be reached from some commits, in one walk of git's: commits, small blobs with a path, or given objects. */
 import { isOid } from '@cairn/protocol/git/objects'
 import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
 
-import { GIT_OUTPUT_MAX_BYTES } from '../limits.ts'
-import type { GitHelper } from './helper.ts'
+import { GIT_OUTPUT_MAX_BYTES, REACHABLE_WALK_MS } from '../limits.ts'
+import { type GitHelper, GitProcessError } from './helper.ts'
 
 /** A blob that may be an LFS pointer, and one of the paths that it has somewhere in history. */
 export interface SmallBlob {
@@ -44,6 +44,56 @@ export async function listSmallBlobs(
     .split('\n')
     .filter(Boolean)
     .map((line) => ({ oid: line.slice(0, 40), path: line.slice(41) }))
+}
+
+/** Whether the tips reach all of these commits. Cheap where they lie near the tips, or the history has a commit-graph. */
+export async function reachCommits(
+  helper: GitHelper,
+  gitDir: string,
+  commits: readonly string[],
+  tips: readonly string[],
+): Promise<boolean> {
+  if (commits.length === 0) return true
+  const args = ['rev-list', '--max-count=1', '--stdin']
+  const output = await helper.runGit({
+    args,
+    gitDir,
+    stdin: stdin(commits, tips),
+    timeoutMs: REACHABLE_WALK_MS,
+  })
+  return output.length === 0
+}
+
+/**
+ * Whether the tips reach all of these objects, of any type. Walks from the newest commit on, each with its folders
+ * and files, until the last object is found; only for an object that is not there, or old, is it a long way.
+ */
+export async function reachObjects(
+  helper: GitHelper,
+  gitDir: string,
+  oids: readonly string[],
+  tips: readonly string[],
+): Promise<boolean> {
+  const missing = new Set(oids)
+  if (missing.size === 0) return true
+  if (tips.length === 0) return false
+  const args = ['rev-list', '--objects', '--in-commit-order', '--no-object-names', '--stdin']
+  const git = await helper.spawnGit({ args, gitDir, timeoutMs: REACHABLE_WALK_MS })
+  git.stream.end(stdin(tips, []))
+  let rest = ''
+  for await (const chunk of git.stream as AsyncIterable<Buffer>) {
+    const lines = (rest + chunk.toString('latin1')).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) missing.delete(line)
+    if (missing.size === 0) {
+      git.kill()
+      return true
+    }
+  }
+  const { code, stderr } = await git.exited
+  if (code !== 0)
+    throw new GitProcessError('exit', `git rev-list ended with ${code}: ${stderr.trim()}`, { stderr })
+  return false
 }
 
 function stdin(roots: readonly string[], except: readonly string[]): string {

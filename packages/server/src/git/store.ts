@@ -38,7 +38,8 @@ import {
 } from './housekeeping.ts'
 import { findLastCommits } from './last-commits.ts'
 import { projectHead, projectRefs, type RefChange } from './project-refs.ts'
-import { listCommits, listSmallBlobs, type SmallBlob } from './reachable.ts'
+import { listCommits, listSmallBlobs, reachCommits, reachObjects, type SmallBlob } from './reachable.ts'
+import { type FetchCall, FetchServer } from './transport.ts'
 import { writeObjects } from './write-objects.ts'
 
 /** Opens the store and forks its git helper, which should happen while the server is still small. */
@@ -50,17 +51,18 @@ export async function openGitStore(options: { root: string; primitives: Primitiv
 }
 
 export class BareGitStore implements GitStore {
-  /** For transport, which speaks git's protocol with processes of its own. */
   readonly helper: GitHelper
   readonly #root: string
   readonly #primitives: Primitives
   readonly #reader: CatFilePool
+  readonly #fetches: FetchServer
 
   constructor(root: string, primitives: Primitives, helper: GitHelper) {
     this.#root = root
     this.#primitives = primitives
     this.helper = helper
     this.#reader = new CatFilePool(helper)
+    this.#fetches = new FetchServer(helper)
   }
 
   gitDir(repoId: string): string {
@@ -241,6 +243,18 @@ export class BareGitStore implements GitStore {
       await replace()
       this.forget(repoId)
     }
+  }
+
+  async reachCommits(repoId: string, commits: readonly string[], tips: readonly string[]): Promise<boolean> {
+    return reachCommits(this.helper, this.gitDir(repoId), commits, tips)
+  }
+
+  async reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean> {
+    return reachObjects(this.helper, this.gitDir(repoId), oids, tips)
+  }
+
+  async serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
+    return this.#fetches.serve(this.gitDir(repoId), call)
   }
 
   async fsck(repoId: string): Promise<string[]> {

@@ -222,7 +222,7 @@ function expand(path: string): { path: string; type: RepoType | null }[] {
 
 function dialectOf(path: string): ErrorDialect {
   if (path.includes('/info/lfs/')) return 'lfs'
-  return /\/(info\/refs|git-upload-pack|git-receive-pack)$/.test(path) ? 'git' : 'hub'
+  return /\/(info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/\*)$/.test(path) ? 'git' : 'hub'
 }
 
 /** hub-api.md §1.3: the caller's own id verbatim, else one that contains its trace id. */

@@ -78,8 +78,13 @@ class Gathered {
 }
 
 export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Promise<Buffer> {
+  return gather(readChunks(body, sizeBytesMax))
+}
+
+/** The whole; the chunks know their limit. */
+export async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const gathered = new Gathered()
-  for await (const chunk of readChunks(body, sizeBytesMax)) gathered.add(chunk)
+  for await (const chunk of chunks) gathered.add(chunk)
   return gathered.take()
 }
 

@@ -9,4 +9,6 @@ export interface Reply {
   text?: string
   bytes?: Uint8Array
   content?: { source: Content; range?: ByteRange }
+  /** Of a length that is not known before its end. When it fails in the middle the connection is cut. */
+  stream?: AsyncIterable<Uint8Array>
 }

@@ -1,6 +1,7 @@
 /** Writes replies. Streams go out with one write in flight, which is what keeps the store's buffers reusable. */
 import type { ServerResponse } from 'node:http'
 
+import { STREAM_IDLE_MS } from '../limits.ts'
 import type { Reply } from './reply.ts'
 
 export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
@@ -10,6 +11,16 @@ export async function respond(response: ServerResponse, reply: Reply, head: bool
     if (value !== undefined) response.setHeader(name, value)
   if (body !== null && body.type !== null && !response.hasHeader('Content-Type'))
     response.setHeader('Content-Type', body.type)
+  if (reply.stream !== undefined) {
+    // Ends what makes the stream, too: it listens to the end of the response.
+    if (head) response.end()
+    else
+      await send(
+        response.setTimeout(STREAM_IDLE_MS, () => response.destroy()),
+        reply.stream,
+      )
+    return
+  }
   if (reply.content === undefined) {
     response.setHeader('Content-Length', body?.bytes.length ?? 0)
     response.end(head ? undefined : body?.bytes)

@@ -92,6 +92,15 @@ export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<
   await ctx.catalog.tx((rows) => rows.repos.update(repo.id, { refsDirty: false }))
 }
 
+/** Before git itself looks at the refs: if they may be behind the table, waits for who is at it, and repairs them. */
+export async function assertProjected(ctx: OpsContext, repo: RepoRow): Promise<void> {
+  if (!repo.refsDirty) return
+  await ctx.repoQueue.run(repo.id, async () => {
+    const now = await ctx.catalog.rows.repos.get(repo.id)
+    if (now !== null && now.deletedAt === null && now.refsDirty) await repairProjection(ctx, now)
+  })
+}
+
 async function project(ctx: OpsContext, repo: RepoRow, changes: readonly RefChange[]): Promise<void> {
   try {
     if (repo.refsDirty) return await repairProjection(ctx, repo)

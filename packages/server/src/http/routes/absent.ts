@@ -16,7 +16,7 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
   ],
   'Resource groups': ['POST {api}/resource-group', 'GET {api}/resource-group'],
   'Notebooks, tokens and scans of a repository': ['GET {api}/notebook/*', 'GET {api}/jwt', 'GET {api}/scan'],
-  'Git over HTTP': ['GET {web}/info/refs', 'POST {web}/git-upload-pack', 'POST {web}/git-receive-pack'],
+  'Pushing with git': ['POST {web}/git-receive-pack'],
   'Discussions and pull requests': [
     'GET {api}/discussions',
     'POST {api}/discussions',

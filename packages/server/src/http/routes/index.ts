@@ -34,6 +34,7 @@ import { whoamiRoutes } from './api/whoami-v2.ts'
 import { reconstructionRoutes } from './cas/reconstructions.ts'
 import { shardRoutes } from './cas/shards.ts'
 import { xorbRoutes } from './cas/xorbs.ts'
+import { gitRoutes } from './git.ts'
 import { healthRoutes } from './health.ts'
 import { lfsLockRoutes } from './lfs-locks.ts'
 import { lfsRoutes } from './lfs.ts'
@@ -68,6 +69,7 @@ export const routes: readonly Route[] = [
   ...resolveRoutes,
   ...lfsRoutes,
   ...lfsLockRoutes,
+  ...gitRoutes,
   ...xorbRoutes,
   ...shardRoutes,
   ...reconstructionRoutes,

@@ -1,0 +1,88 @@
+/**
+ * git's own `upload-pack` for clients over HTTP. Its stdin and stdout are a socket of ours, so that a pack passes
+ * through one process only; when the reader stops reading, git stops writing.
+ */
+import { GIT_FETCHES_MAX, GIT_FETCHES_WAITING_MAX } from '../limits.ts'
+import { type GitHelper, GitProcessError } from './helper.ts'
+import { Slots } from './slots.ts'
+
+export interface FetchCall {
+  version: 0 | 1 | 2
+  /** What the client sent; null asks for the first answer, which names refs (versions 0 and 1) or capabilities. */
+  request: Uint8Array | null
+  /** Prefixes of refs that are not told, beside those that never are. */
+  hide: readonly string[]
+  /** Ends git at once. */
+  signal: AbortSignal
+}
+
+export class FetchServer {
+  readonly #helper: GitHelper
+  readonly #slots = new Slots(GIT_FETCHES_MAX, GIT_FETCHES_WAITING_MAX)
+
+  constructor(helper: GitHelper) {
+    this.#helper = helper
+  }
+
+  /** Resolves with the first bytes; a git that ends without any rejects. Leaving the iteration early ends git. */
+  async serve(gitDir: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
+    const release = await this.#slots.take(call.signal)
+    if (release === null) throw new GitProcessError('busy', 'Too many fetches are waiting')
+    const hidden = call.hide.flatMap((prefix) => ['-c', `transfer.hideRefs=${prefix}`])
+    const form = call.request === null ? ['--http-backend-info-refs'] : []
+    let chunks: AsyncGenerator<Uint8Array>
+    try {
+      const git = await this.#helper.spawnGit({
+        args: [...hidden, 'upload-pack', '--strict', '--stateless-rpc', ...form, gitDir],
+        gitDir,
+        env: call.version === 0 ? {} : { GIT_PROTOCOL: `version=${call.version}` },
+        signal: call.signal,
+        // It lasts as long as the client takes; the slots above bound how many there are.
+        resident: true,
+      })
+      git.exited.then(release, release)
+      git.stream.end(call.request ?? undefined)
+      chunks = answer(git)
+    } catch (error) {
+      release()
+      throw error
+    }
+    const first = await chunks.next()
+    return resume(first, chunks)
+  }
+}
+
+async function* answer(git: Awaited<ReturnType<GitHelper['spawnGit']>>): AsyncGenerator<Uint8Array> {
+  let sizeBytes = 0
+  let broken: unknown = null
+  let isRead = false
+  try {
+    for await (const chunk of git.stream as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length
+      yield chunk
+    }
+    isRead = true
+  } catch (error) {
+    // A git that ends before it has read its stdin breaks the connection; then its exit says more.
+    broken = error
+  } finally {
+    if (!isRead) git.kill()
+  }
+  const { code, signal, stderr } = await git.exited
+  // Having said something, git has said what was wrong, too; unless it was killed in the middle.
+  if (signal !== null || (code !== 0 && sizeBytes === 0) || (broken !== null && code === 0))
+    throw new GitProcessError('exit', `git upload-pack ended with ${code ?? signal}: ${stderr.trim()}`, {
+      stderr,
+      cause: broken,
+    })
+}
+
+async function* resume<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    if (first.done === true) return
+    yield first.value
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * `git clone` and `git fetch`: git answers, the hub says what may be asked for.
+ *
+ * git's protocol version 2 gives out any object that a client can name, reachable or not, and versions 0 and 1 do the
+ * same for files. But what a force push, a deleted branch or a purge took out of a repository is meant to be gone,
+ * also before the background gets round to deleting it. So every `want` must be reachable from a ref, here, before
+ * git sees it; git's own checks are then switched off (`uploadpack.allowAnySHA1InWant`). That gives partial clones
+ * the files they leave for later, and everybody a commit by its id.
+ */
+import { HubError } from '@cairn/protocol/errors'
+import { parseFetchRequest, type FetchRequest } from '@cairn/protocol/git/fetch-request'
+import { encodePacket } from '@cairn/protocol/git/pkt-line'
+
+import { GitProcessError } from '../git/helper.ts'
+import { FETCH_WANTS_STAT_MAX } from '../limits.ts'
+import type { RepoRow } from '../store/catalog/catalog.ts'
+import { repoFor, type Principal, type RepoLocator } from './access.ts'
+import type { OpsContext } from './context.ts'
+import { assertProjected } from './land.ts'
+
+export type GitVersion = 0 | 1 | 2
+
+const PULL_REQUESTS = 'refs/pr'
+
+/** The first answer: refs in versions 0 and 1, capabilities in version 2. */
+export async function advertiseFetch(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  version: GitVersion,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  await assertProjected(ctx, repo)
+  return serve(ctx, repo, { version, request: null, hide: [], signal })
+}
+
+/** `body` is the whole request, inflated. */
+export async function fetch(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  version: GitVersion,
+  body: () => Promise<Uint8Array>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const repo = await repoFor(ctx, principal, locator, 'read')
+  const request = await body()
+  const asked = parseFetchRequest(request, version)
+  await assertProjected(ctx, repo)
+  const hidden = await hiddenWant(ctx, repo, asked)
+  if (hidden !== null) return refusal(`upload-pack: not our ref ${hidden}`)
+  // Most clients ask for branches and tags. Who asks for everything is spared a ref for every pull request there was.
+  const hide = asked.command === 'ls-refs' && !asked.hasPrefixes ? [PULL_REQUESTS] : []
+  return serve(ctx, repo, { version, request, hide, signal })
+}
+
+/** A want that no ref leads to, or null. */
+async function hiddenWant(ctx: OpsContext, repo: RepoRow, { wants }: FetchRequest): Promise<string | null> {
+  if (wants.length === 0) return null
+  const refs = await ctx.catalog.rows.refs.list(repo.id)
+  const tips = new Set(refs.map(({ oid }) => oid))
+  const others = [...new Set(wants)].filter((oid) => !tips.has(oid))
+  if (others.length === 0) return null
+  let objects = others
+  if (others.length <= FETCH_WANTS_STAT_MAX) {
+    const stats = await Promise.all(others.map((oid) => ctx.git.stat(repo.id, oid)))
+    const absent = others.find((_, index) => stats[index] === null)
+    if (absent !== undefined) return absent
+    // Commits are found without a look into their folders.
+    const commits = others.filter((_, index) => stats[index]?.type === 'commit')
+    if (!(await ctx.git.reachCommits(repo.id, commits, [...tips]))) return commits[0] ?? null
+    objects = others.filter((_, index) => stats[index]?.type !== 'commit')
+  }
+  return (await ctx.git.reachObjects(repo.id, objects, [...tips])) ? null : (objects[0] ?? null)
+}
+
+async function serve(
+  ctx: OpsContext,
+  repo: RepoRow,
+  call: Parameters<OpsContext['git']['serveFetch']>[1],
+): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    return await ctx.git.serveFetch(repo.id, call)
+  } catch (error) {
+    if (error instanceof GitProcessError && error.reason === 'busy') throw busy(error)
+    throw error
+  }
+}
+
+function busy(cause: GitProcessError): HubError {
+  return new HubError('Unavailable', 'Too many git clients at once: try again in a moment', {
+    cause,
+    headers: { 'Retry-After': '5' },
+  })
+}
+
+/** As git says it itself; every client prints it. */
+async function* refusal(message: string): AsyncGenerator<Uint8Array> {
+  yield encodePacket(`ERR ${message}`)
+}
