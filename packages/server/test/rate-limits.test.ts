@@ -72,7 +72,9 @@ describe('quotas', () => {
     await times(6, () => hub.fetch('alice', '/api/whoami-v2'))
     const path = '/bob/tiny/resolve/main/a.txt'
     expect(statuses(await times(4, () => hub.fetch('alice', path)))).toEqual([200, 200, 200, 429])
-    expect(statuses(await times(3, () => hub.fetch('alice', '/bob/tiny')))).toEqual([404, 404, 429])
+    expect(statuses(await times(3, () => hub.fetch('alice', '/bob/tiny/user-access-report')))).toEqual([
+      501, 501, 429,
+    ])
   })
 
   test('without a token the address counts, as the trusted proxy tells it', async () => {

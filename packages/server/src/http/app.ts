@@ -89,10 +89,10 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   })
   app.setNotFoundHandler((request, reply) =>
     answer(ops, request, reply, 'hub', async () => {
-      const { principal } = await admit(gate, options, request, reply)
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
-      if (name !== null) throw repoNotFound(principal, name)
+      if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
+      // Nobody is asked for here: the credential may be a CAS token, and hf_xet tries routes that we don't have.
       throw new HubError(
         'NotFound',
         `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
