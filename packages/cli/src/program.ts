@@ -59,6 +59,10 @@ function buildProgram(io: CliIo): Command {
       '--delete-grace <hours>',
       'how long deleted repositories can be restored (CAIRN_DELETE_GRACE_HOURS; 72)',
     )
+    .option(
+      '--rate-limits <choice>',
+      'off, auth (wrong credentials only), on, or numbers like api=1000,window=300 (CAIRN_RATE_LIMITS; auth)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or silent (CAIRN_LOG_LEVEL; warn)')
     .addHelpText(
       'after',

@@ -29,7 +29,7 @@ test('without any choice the hub serves this machine only, from the current dire
     trustedProxies: [],
     dedupDomain: 'owner',
     deleteGraceHours: 72,
-    rateLimits: true,
+    rateLimits: { windowS: 300, failures: 100, quotas: null },
     logLevel: 'warn',
   })
 })
@@ -60,7 +60,7 @@ test('variables choose, flags win, empty variables are absent', () => {
     trustedProxies: ['10.0.0.0/8', '::1/128'],
     dedupDomain: 'instance',
     deleteGraceHours: 0.5,
-    rateLimits: false,
+    rateLimits: { windowS: 300, failures: null, quotas: null },
     logLevel: 'warn',
   })
 })
@@ -90,6 +90,8 @@ test.each<[string, ConfigFlags, NodeJS.ProcessEnv, string]>([
   ['an unknown parameter', {}, { CAIRN_DATABASE: 'postgres://x/hub?ssl=1' }, 'CAIRN_DATABASE'],
   ['an unknown domain', {}, { CAIRN_DEDUP_DOMAIN: 'repo' }, 'CAIRN_DEDUP_DOMAIN'],
   ['a token that clients refuse', {}, { CAIRN_ADMIN_TOKEN: 'api_org_x' }, 'CAIRN_ADMIN_TOKEN'],
+  ['an unknown rate limit', { rateLimits: 'apis=5' }, {}, '--rate-limits'],
+  ['a rate limit of nothing', {}, { CAIRN_RATE_LIMITS: 'api=0' }, 'CAIRN_RATE_LIMITS'],
   ['an unknown level', { logLevel: 'loud' }, {}, '--log-level'],
 ])('%s is refused by the name of its source', (_, flags, env, source) => {
   expect(problemsOf(flags, env)).toEqual([expect.stringMatching(new RegExp(`^${source}: .+`))])

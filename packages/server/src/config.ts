@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { printable } from '@cairn/protocol/repo-id'
 
 import { DELETE_GRACE_HOURS, DELETE_GRACE_MAX_HOURS } from './limits.ts'
+import { FAILURES_ONLY, parseRateLimits, type RateLimits } from './ops/rate-limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
 import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
 
@@ -27,8 +28,7 @@ export interface Config {
   dedupDomain: 'owner' | 'instance'
   /** How long a deleted repository can be restored. */
   deleteGraceHours: number
-  /** Off where every client is one's own, e.g. in test rigs. */
-  rateLimits: boolean
+  rateLimits: RateLimits
   logLevel: LogLevel
 }
 
@@ -43,6 +43,7 @@ export interface ConfigFlags {
   publicUrl?: string | undefined
   bootstrap?: string | undefined
   deleteGrace?: string | undefined
+  rateLimits?: string | undefined
   logLevel?: string | undefined
 }
 
@@ -107,11 +108,11 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
       parseGrace,
     ),
     rateLimits: setting(
-      undefined,
-      null,
+      flags.rateLimits,
+      '--rate-limits',
       'CAIRN_RATE_LIMITS',
-      true,
-      (text) => oneOf(['on', 'off'])(text) === 'on',
+      FAILURES_ONLY,
+      parseRateLimits,
     ),
     logLevel: setting<LogLevel>(flags.logLevel, '--log-level', 'CAIRN_LOG_LEVEL', 'warn', oneOf(LOG_LEVELS)),
   }

@@ -79,6 +79,7 @@ export async function createHub(
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),
+    rateLimits: config.rateLimits,
   })
   const housekeeping = opening.use(startHousekeeping(ops))
   const jobs = opening.use(startJobs(ops, housekeeping.note))

@@ -30,6 +30,18 @@ export const DRAIN_MS = 20_000
 export const REQUEST_ID_MAX_CHARS = 128
 /** Inline contents gathered in memory before they are written as git objects. */
 export const COMMIT_BUFFER_MAX_BYTES = 64 * MIB
+/** How long a browser may remember that it may ask. */
+export const PREFLIGHT_AGE_S = 24 * 3600
+/** One window of requests and of wrong credentials, as on the Hub; the longest that an operator may choose is a day. */
+export const RATE_WINDOW_S = 300
+export const RATE_WINDOW_MAX_S = 24 * 3600
+/** More requests in a window than this are a typing error. */
+export const RATE_QUOTA_MAX = 1_000_000_000
+/** Wrong credentials from one address in a window. */
+export const FAILED_CREDENTIALS_MAX = 100
+/** Accounts and addresses whose windows are remembered, and pairs of a good token and its address: some 20 MB each. */
+export const RATE_LIMITED_CLIENTS_MAX = 100_000
+export const ACCEPTED_TOKENS_MAX = 100_000
 /** A token's last use is written at most this often. */
 export const TOKEN_TOUCH_INTERVAL_MS = 5 * 60_000
 

@@ -23,6 +23,7 @@ import {
   type GeneratedToken,
 } from './ops/bootstrap.ts'
 import { ensureAdmin } from './ops/first-admin.ts'
+import { rateLimitsAsked } from './ops/rate-limits.ts'
 import { writeFileDurable } from './store/durable.ts'
 
 export interface ServeOutput {
@@ -40,7 +41,7 @@ export async function serve(config: Config, { stdout, isTty }: ServeOutput): Pro
   const log = openLog(config.logLevel)
   await using dataDir = await openDataDir(config.dataDir, { random: randomBytes })
   const hub = await createHub(
-    { ...config, rateLimits: bootstrap?.rateLimits ?? config.rateLimits },
+    { ...config, rateLimits: rateLimitsAsked(bootstrap?.rateLimits, config.rateLimits) },
     dataDir,
     log,
   )

@@ -112,7 +112,7 @@ describe('refusals', () => {
 test('a public address replaces whatever the Host header says', async () => {
   await using fixed = await startHub({ flags: { publicUrl: 'https://hub.example/base' } })
   const made = await getJson(fixed, 'alice', '/api/repos/create', post({ name: 'x' }))
-  expect(made['url']).toBe('https://hub.example/base/alice/x')
+  expect(made['url']).toBe('https://hub.example/base/models/alice/x')
 })
 
 test('X-Forwarded headers of whoever is no configured proxy are ignored', async () => {

@@ -1,6 +1,6 @@
 /**
  * Requests in, responses out. The order is: the path is normalised (registry prefix, `/models/` alias) before routing
- * → request id and CORS headers → route → registry and principal → the route's function → respond. Every error, also
+ * → request id and browser headers → route → gate.ts (principal, limits) → registry → the route's function → respond. Every error, also
  * of an unknown route, passes errors.ts.
  */
 import { randomUUID } from 'node:crypto'
@@ -11,13 +11,15 @@ import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
-import { RepoMovedError, repoNotFound } from '../ops/access.ts'
+import { RepoMovedError, repoNotFound, type Principal } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
-import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
+import type { RateLimits } from '../ops/rate-limits.ts'
 import { credentialOf } from './auth.ts'
+import { setBrowserHeaders, setPreflightHeaders } from './browser-headers.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
+import { openGate, type Gate } from './gate.ts'
 import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
 import { respond } from './respond.ts'
@@ -28,19 +30,25 @@ import { bareRepoName, clientAddress, routePath, siteOf, type RoutedPath } from 
 export interface AppOptions {
   publicUrl: string | null
   isTrustedPeer: (peer: string | undefined) => boolean
+  rateLimits: RateLimits
 }
 
 /** What the path said before routing; Fastify hands the raw request through. */
 const routed = new WeakMap<IncomingMessage, RoutedPath>()
 
 export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions): FastifyInstance {
+  const gate = openGate(ops, options.rateLimits, options.isTrustedPeer)
+  const publicPath = options.publicUrl === null ? '' : new URL(options.publicUrl).pathname.replace(/\/$/, '')
   const app = Fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
     bodyLimit: Number.MAX_SAFE_INTEGER,
     routerOptions: { maxParamLength: URL_MAX_BYTES, ignoreTrailingSlash: true },
     rewriteUrl(request) {
-      const path = routePath(request.url ?? '/')
+      const isStripped =
+        request.headers['x-forwarded-prefix'] !== undefined &&
+        options.isTrustedPeer(request.socket.remoteAddress)
+      const path = routePath(request.url ?? '/', isStripped ? '' : publicPath)
       routed.set(request as unknown as IncomingMessage, path)
       return path.url
     },
@@ -61,11 +69,9 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
         url: path,
         handler: (request, reply) =>
           answer(ops, request, reply, dialectOf(path), async (requestId, signal) => {
-            const call = await openCall({ ops, admin }, options, request, requestId, signal, {
-              route,
-              path,
-              type,
-            })
+            const visitor = await admit(gate, options, request, reply, route.ownCredential)
+            const pattern = { route, path, type }
+            const call = await openCall({ ops, admin }, options, visitor, request, requestId, signal, pattern)
             try {
               return await route.handle(call)
             } catch (error) {
@@ -76,7 +82,8 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
       })
   app.options('*', async (request, reply) => {
     reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
-    cors(reply.raw)
+    setBrowserHeaders(reply.raw)
+    setPreflightHeaders(reply.raw)
     reply.hijack()
     reply.raw.writeHead(204).end()
   })
@@ -84,8 +91,8 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     answer(ops, request, reply, 'hub', async () => {
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
-      if (name !== null)
-        throw repoNotFound(await authenticate(ops, credentialOf(request.headers.authorization)), name)
+      if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
+      // Nobody is asked for here: the credential may be a CAS token, and hf_xet tries routes that we don't have.
       throw new HubError(
         'NotFound',
         `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
@@ -112,7 +119,7 @@ async function answer(
   const abort = new AbortController()
   response.once('close', () => abort.abort())
   response.setHeader('X-Request-Id', requestId)
-  cors(response)
+  setBrowserHeaders(response)
   const head = request.raw.method === 'HEAD'
   try {
     await respond(response, await handle(requestId, abort.signal), head)
@@ -140,9 +147,40 @@ function closeIfBodyIsLeft(request: IncomingMessage, response: ServerResponse): 
     response.setHeader('Connection', 'close')
 }
 
+interface Visitor {
+  principal: Principal
+  client: Call['client']
+}
+
+/** The one place where requests are let in, counted or refused. */
+async function admit(
+  gate: Gate,
+  options: AppOptions,
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  ownCredential = false,
+): Promise<Visitor> {
+  const { remoteAddress } = raw.socket
+  const forwardedFor = raw.headers['x-forwarded-for']
+  const address = clientAddress(
+    remoteAddress,
+    Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor,
+    options.isTrustedPeer,
+  )
+  const visit = {
+    url: routed.get(raw)?.url ?? raw.url ?? '/',
+    address,
+    credential: credentialOf(raw.headers.authorization),
+    ownCredential,
+  }
+  const principal = await gate.admit(visit, reply.raw)
+  return { principal, client: { address, userAgent: raw.headers['user-agent'] ?? '' } }
+}
+
 async function openCall(
   { ops, admin }: { ops: OpsContext; admin: AdminDeps },
   options: AppOptions,
+  { principal, client }: Visitor,
   request: FastifyRequest,
   requestId: string,
   signal: AbortSignal,
@@ -174,10 +212,7 @@ async function openCall(
   return {
     ops,
     admin,
-    principal: await authenticate(
-      ops,
-      pattern.route.ownCredential ? null : credentialOf(raw.headers.authorization),
-    ),
+    principal,
     site,
     registry,
     requestId,
@@ -186,10 +221,7 @@ async function openCall(
     query: parseQuery(question === -1 ? '' : path.url.slice(question + 1)),
     params,
     headers: raw.headers,
-    client: {
-      address: clientAddress(raw.socket.remoteAddress, header('x-forwarded-for'), options.isTrustedPeer),
-      userAgent: header('user-agent') ?? '',
-    },
+    client,
     body: raw,
     repo: {
       registry,
@@ -233,21 +265,4 @@ function requestIdOf(request: IncomingMessage): string {
     typeof id === 'string' && id.length <= REQUEST_ID_MAX_CHARS && /^[\x21-\x7e]+$/.test(id)
   if (usable(own)) return own
   return usable(trace) ? `Root=${trace}` : randomUUID()
-}
-
-/** Tokens travel in a header, never in a cookie, so any origin may ask; it gets what its token may see. */
-function cors(response: ServerResponse): void {
-  response.setHeader('Access-Control-Allow-Origin', '*')
-  response.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS')
-  response.setHeader(
-    'Access-Control-Allow-Headers',
-    'Authorization, Range, Content-Type, Accept, X-Request-Id, X-Xet-Session-Id, X-Range-Dirty',
-  )
-  response.setHeader(
-    'Access-Control-Expose-Headers',
-    'ETag, Link, Location, Content-Range, Content-Disposition, Accept-Ranges, X-Repo-Commit, X-Request-Id, X-Error-Code, ' +
-      'X-Error-Message, X-Total-Count, X-Linked-Size, X-Linked-ETag, X-Xet-Hash, X-Xet-Refresh-Route, X-Xet-Cas-Url, ' +
-      'X-Xet-Access-Token, X-Xet-Token-Expiration, RateLimit',
-  )
-  response.setHeader('Access-Control-Max-Age', '86400')
 }

@@ -1,4 +1,16 @@
-/** How a file of a repository is presented to a browser. Uploaded HTML and SVG must never run on the hub's origin. */
+/**
+ * How uploaded content is presented to a browser. HTML and SVG must never run on the hub's origin: they have another
+ * type (and every answer says nosniff), and whatever a browser makes of it stands in a sandbox without an origin.
+ */
+
+const SANDBOX = { 'Content-Security-Policy': "default-src 'none'; sandbox" }
+
+/** Content that is addressed by its hash has no name to judge by. */
+export const OPAQUE_HEADERS = {
+  ...SANDBOX,
+  'Content-Type': 'application/octet-stream',
+  'Content-Disposition': 'attachment',
+}
 
 /** Types that a browser shows and that cannot carry script. Everything else is plain text or bytes. */
 const SHOWN: Readonly<Record<string, string>> = {
@@ -30,8 +42,7 @@ export function contentHeaders(path: string, attachment: boolean): Record<string
   return {
     'Content-Type': type,
     'Content-Disposition': disposition(name, attachment),
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "default-src 'none'; sandbox",
+    ...SANDBOX,
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { routePath, siteOf, trustedPeers } from './urls.ts'
+import { repoUrl, routePath, siteOf, trustedPeers } from './urls.ts'
 
 const address = {
   host: 'hub.example:8080',
@@ -38,6 +38,28 @@ test.each([
   ['/acme/llm/huggingface/models/x/y/resolve/main/a', '/x/y/resolve/main/a', { org: 'acme', slug: 'llm' }],
 ])('%s is routed as %s', (raw, url, registry) => {
   expect(routePath(raw)).toEqual({ url, registry })
+})
+
+test.each([
+  ['/hub/api/whoami-v2', '/api/whoami-v2'],
+  ['//hub//api/whoami-v2', '/api/whoami-v2'],
+  ['/hub?x', '/?x'],
+  ['/hub', '/'],
+  ['/hub/acme/llm/huggingface/api/models', '/api/models'],
+  ['/hubs/tiny/resolve/main/a', '/hubs/tiny/resolve/main/a'],
+  ['/api/whoami-v2', '/api/whoami-v2'],
+])('below a public address with the path /hub, %s is routed as %s', (raw, url) => {
+  expect(routePath(raw, '/hub').url).toBe(url)
+})
+
+test('under any prefix the address of a model says that it is one', () => {
+  const repo = { type: 'model', namespace: 'acme', name: 'tiny' } as const
+  const under = (base: string) => repoUrl({ base }, repo)
+  expect(under('https://hub.example')).toBe('https://hub.example/acme/tiny')
+  expect(under('https://hub.example/hub')).toBe('https://hub.example/hub/models/acme/tiny')
+  expect(repoUrl({ base: 'https://hub.example/hub' }, { ...repo, type: 'dataset' })).toBe(
+    'https://hub.example/hub/datasets/acme/tiny',
+  )
 })
 
 test('proxies are known by address or network of either family', () => {

@@ -50,12 +50,13 @@ function requestOrigin(address: IncomingAddress): string {
 }
 
 /**
- * The web address of a repository. Under a prefix models get a `models/` segment: huggingface_hub 0.19.4 to 1.1.7
- * parse the address and take the prefix's last word for a repository type otherwise (clients.md §4).
+ * The web address of a repository. Under a prefix, a registry's or a proxy's, models get a `models/` segment:
+ * huggingface_hub 0.19.4 to 1.1.7 parse the address and take the prefix's last word for a repository type otherwise
+ * (clients.md §4).
  */
-export function repoUrl(site: Site, repo: RepoName): string {
-  const path =
-    site.prefix !== '' && repo.type === 'model' ? `models/${formatRepoPath(repo)}` : formatRepoPath(repo)
+export function repoUrl(site: Pick<Site, 'base'>, repo: RepoName): string {
+  const isPrefixed = new URL(site.base).pathname !== '/'
+  const path = isPrefixed && repo.type === 'model' ? `models/${formatRepoPath(repo)}` : formatRepoPath(repo)
   return `${site.base}/${path}`
 }
 
@@ -104,11 +105,13 @@ export interface RoutedPath {
 const NOT_AN_ORGANIZATION = new Set(['api', 'datasets', 'spaces', 'models', 'cas', 'oauth'])
 
 /**
- * Collapses leading slashes (an HF_ENDPOINT with a trailing slash makes `//api/…`), takes a registry's prefix off, and
- * maps `/models/{ns}/{name}…` to `/{ns}/{name}…`.
+ * Collapses leading slashes (an HF_ENDPOINT with a trailing slash makes `//api/…`), takes the path of the public
+ * address and a registry's prefix off, and maps `/models/{ns}/{name}…` to `/{ns}/{name}…`.
  */
-export function routePath(rawUrl: string): RoutedPath {
+export function routePath(rawUrl: string, publicPath = ''): RoutedPath {
   let url = rawUrl.replace(/^\/{2,}/, '/')
+  if (publicPath !== '' && url.startsWith(publicPath) && /^(?:[/?]|$)/.test(url.slice(publicPath.length)))
+    url = url.slice(publicPath.length).replace(/^\/*/, '/')
   const prefix = /^\/([A-Za-z0-9_.-]+)\/([A-Za-z0-9_.-]+)\/huggingface(?=\/|\?|$)/.exec(url)
   let registry: RoutedPath['registry'] = null
   if (

@@ -22,6 +22,7 @@ import {
 } from '../../ops/lfs.ts'
 import { grantCas } from '../../ops/xet/grants.ts'
 import { readChunks, readJson } from '../body.ts'
+import { OPAQUE_HEADERS } from '../content-headers.ts'
 import { clientOf, countDownload } from '../count-download.ts'
 import { firstOf } from '../query.ts'
 import type { Call, Route } from '../route.ts'
@@ -84,7 +85,7 @@ export const lfsRoutes: readonly Route[] = [
       const repo = await openAddress(call.ops, call.repo, address, signatureOf(call))
       const source = await openObject(call.ops, repo, address.oid)
       const headers = {
-        'Content-Type': 'application/octet-stream',
+        ...OPAQUE_HEADERS,
         ETag: `"${address.oid}"`,
         'Accept-Ranges': 'bytes',
       }

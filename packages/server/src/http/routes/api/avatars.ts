@@ -17,7 +17,6 @@ export const avatarRoutes: readonly Route[] = [
         headers: {
           'Content-Type': 'image/svg+xml',
           'Content-Security-Policy': "default-src 'none'; sandbox",
-          'X-Content-Type-Options': 'nosniff',
           'Cache-Control': `public, max-age=${AVATAR_AGE_S}`,
         },
         bytes: Buffer.from(identicon(account.name)),

@@ -8,6 +8,7 @@ import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
 import { receiveXorb } from '../../../ops/xet/upload.ts'
 import { casCredential } from '../../auth.ts'
 import { readChunks } from '../../body.ts'
+import { OPAQUE_HEADERS } from '../../content-headers.ts'
 import { firstOf } from '../../query.ts'
 import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
@@ -35,7 +36,7 @@ async function refuseBody(): Promise<never> {
 async function chunk({ ops, headers, params }: Call): Promise<Reply> {
   const grant = await openGrant(ops, casCredential({ headers, params }), 'write')
   const bytes = await findChunk(ops, grant, params['hash'] ?? '')
-  return { headers: { 'Content-Type': 'application/octet-stream' }, bytes: Buffer.from(bytes) }
+  return { headers: OPAQUE_HEADERS, bytes: Buffer.from(bytes) }
 }
 
 async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply> {
@@ -56,7 +57,7 @@ async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply>
   return {
     status: 206,
     headers: {
-      'Content-Type': 'application/octet-stream',
+      ...OPAQUE_HEADERS,
       'Content-Range': `bytes ${start}-${end}/${source.sizeBytes}`,
       'Cache-Control': 'private, immutable',
     },
