@@ -39,6 +39,7 @@ import { lfsLockRoutes } from './lfs-locks.ts'
 import { lfsRoutes } from './lfs.ts'
 import { oauthRoutes } from './oauth.ts'
 import { resolveRoutes } from './resolve.ts'
+import { v2Routes } from './v2.ts'
 
 export const routes: readonly Route[] = [
   ...healthRoutes,
@@ -79,5 +80,6 @@ export const routes: readonly Route[] = [
   ...tokenSettingsRoutes,
   ...downloadRoutes,
   ...adminRoutes,
+  ...v2Routes,
   ...absentRoutes,
 ]
