@@ -23,6 +23,7 @@ const AREAS: readonly { title: string; paths: RegExp }[] = [
   { title: 'Git LFS', paths: /^\{web\}\/info\/lfs\// },
   { title: 'Files, and git over HTTP', paths: /^\{web\}/ },
   { title: 'Xet content', paths: /^\/cas\// },
+  { title: 'Pulling GGUF models: Ollama, older llama.cpp', paths: /^\/v2\// },
   { title: 'Running Spaces', paths: /^\/api\/spaces\/:namespace\// },
   { title: 'Everything else', paths: /^/ },
 ]

@@ -400,6 +400,13 @@ export const CARD_EXCERPT_LENGTH_MAX = 2000
 export const FACTS_CACHE_MAX = 1000
 export const HEADS_CACHE_MAX = 10_000
 
+/** GGUF files of one repository that can be pulled by tag; the largest have some hundred. */
+export const GGUF_FILES_MAX = 1000
+/** Tags that the refusal of another one lists. */
+export const GGUF_TAGS_LISTED_MAX = 30
+/** GGUF files of all repositories that are remembered for pulls. */
+export const PULL_CACHE_FILES_MAX = 20_000
+
 /** Repositories of one page of a list, and of one that carries their files. */
 export const LIST_PAGE_MAX = 1000
 export const LIST_PAGE_DEFAULT = 100

@@ -45,7 +45,7 @@ export function commitBody(
   }
 }
 
-export function file(path: string, content: string): { key: string; value: unknown } {
+export function file(path: string, content: string | Uint8Array): { key: string; value: unknown } {
   return {
     key: 'file',
     value: { path, content: Buffer.from(content).toString('base64'), encoding: 'base64' },
@@ -109,17 +109,17 @@ export async function uploadLfs(
   hub: TestHub,
   account: Account,
   id: string,
-  content: string,
+  content: string | Uint8Array,
 ): Promise<string> {
   const object = { oid: sha256(content), size: Buffer.byteLength(content) }
   const { objects } = await batch(hub, account, id, 'upload', [object])
   const href = objects[0]?.actions?.['upload']?.href
   if (href === undefined) return object.oid
-  expect((await fetch(href, { method: 'PUT', body: content })).status).toBe(200)
+  expect((await fetch(href, { method: 'PUT', body: Buffer.from(content) })).status).toBe(200)
   return object.oid
 }
 
-export function lfsFile(path: string, content: string): { key: string; value: unknown } {
+export function lfsFile(path: string, content: string | Uint8Array): { key: string; value: unknown } {
   return {
     key: 'lfsFile',
     value: { path, algo: 'sha256', oid: sha256(content), size: Buffer.byteLength(content) },

@@ -25,10 +25,11 @@ export async function expectRefusal(answer: Response, refusal: Refusal): Promise
   expect(answer.headers.get('X-Request-Id')).toMatch(/^[\x21-\x7e]+$/)
   const message = answer.headers.get('X-Error-Message')
   expect(message).toMatch(/^[\x20-\x7e]+$/)
-  // git and git-lfs have dialects of their own.
+  // git, git-lfs and container registries have dialects of their own.
   const isText = answer.headers.get('Content-Type')?.startsWith('text/plain') ?? false
   const body = (isText ? { message: text.trimEnd() } : JSON.parse(text)) as Record<string, unknown>
-  const told = body['error'] ?? body['message']
+  const [first] = (body['errors'] ?? []) as { message: unknown }[]
+  const told = body['error'] ?? body['message'] ?? first?.message
   expect(String(told).replace(/[^\x20-\x7e]/g, '?')).toBe(message)
   return body
 }

@@ -62,6 +62,8 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   uploadId: 'an-upload',
   part: '1',
   id: '0'.repeat(24),
+  tag: 'latest',
+  digest: `sha256:${OBJECT.oid}`,
 }
 
 /** An address that nobody signed. */

@@ -88,7 +88,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     reply.raw.writeHead(204).end()
   })
   app.setNotFoundHandler((request, reply) =>
-    answer(ops, request, reply, 'hub', async () => {
+    answer(ops, request, reply, dialectOf(request.url), async () => {
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
       if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
@@ -252,7 +252,9 @@ function expand(path: string): { path: string; type: RepoType | null }[] {
   return REPO_TYPES.map((type) => ({ path: REPO_PATTERNS[kind](type) + path.slice('{api}'.length), type }))
 }
 
+/** `path`: a route's pattern, or an address that no route has. */
 function dialectOf(path: string): ErrorDialect {
+  if (path.startsWith('/v2/')) return 'oci'
   if (path.includes('/info/lfs/')) return 'lfs'
   return /\/(info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/\*)$/.test(path) ? 'git' : 'hub'
 }

@@ -1,11 +1,24 @@
 /** The only place that turns an error into a response. What is not a HubError says nothing but its request id. */
-import { ERROR_CODES, FormatError, HubError } from '@cairn/protocol/errors'
+import { ERROR_CODES, FormatError, HubError, type ErrorCode } from '@cairn/protocol/errors'
 
 import type { Log } from '../ops/context.ts'
 import type { Reply } from './reply.ts'
 
-/** Which dialect the caller speaks: the Hub's JSON, git-lfs, or plain text for git. */
-export type ErrorDialect = 'hub' | 'lfs' | 'git'
+/** Which dialect the caller speaks: the Hub's JSON, git-lfs, plain text for git, or that of container registries. */
+export type ErrorDialect = 'hub' | 'lfs' | 'git' | 'oci'
+
+/** The registry's words for ours; `UNKNOWN` for the rest. */
+const OCI_CODES: Partial<Record<ErrorCode, string>> = {
+  RepoNotFound: 'NAME_UNKNOWN',
+  EntryNotFound: 'BLOB_UNKNOWN',
+  NotFound: 'UNSUPPORTED',
+  NotImplemented: 'UNSUPPORTED',
+  BadRequest: 'MANIFEST_UNKNOWN',
+  GatedRepo: 'DENIED',
+  RepoDisabled: 'DENIED',
+  Forbidden: 'DENIED',
+  TooManyRequests: 'TOOMANYREQUESTS',
+}
 
 export function errorReply(error: unknown, dialect: ErrorDialect, requestId: string, log: Log): Reply {
   const hubError = toHubError(error)
@@ -20,7 +33,7 @@ export function errorReply(error: unknown, dialect: ErrorDialect, requestId: str
     ...(hubError.commit === undefined ? {} : { 'X-Repo-Commit': hubError.commit }),
   }
   if (dialect !== 'hub' && hubError.status === 401)
-    headers['WWW-Authenticate'] = 'Basic realm="Cairn", charset="UTF-8"'
+    headers['WWW-Authenticate'] ??= 'Basic realm="Cairn", charset="UTF-8"'
   const status = hubError.status
   switch (dialect) {
     case 'git':
@@ -31,6 +44,10 @@ export function errorReply(error: unknown, dialect: ErrorDialect, requestId: str
         headers: { ...headers, 'Content-Type': 'application/vnd.git-lfs+json' },
         json: { message, request_id: requestId, ...hubError.body },
       }
+    case 'oci': {
+      const code = status === 401 ? 'UNAUTHORIZED' : (OCI_CODES[hubError.code] ?? 'UNKNOWN')
+      return { status, headers, json: { errors: [{ code, message }] } }
+    }
     case 'hub':
       return { status, headers, json: { error: message, ...hubError.body } }
   }

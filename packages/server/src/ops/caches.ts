@@ -12,9 +12,11 @@ import {
   LAST_COMMITS_CACHE_MAX,
   FACTS_CACHE_MAX,
   HEADS_CACHE_MAX,
+  PULL_CACHE_FILES_MAX,
   TREE_CACHE_ENTRIES_MAX,
   XORB_TABLE_CACHE_MAX_BYTES,
 } from '../limits.ts'
+import type { PullSource } from './gguf-layers.ts'
 import type { RepoFacts } from './repo-facts.ts'
 
 /** What the listing of a file says about it. */
@@ -63,4 +65,9 @@ export class Caches {
   readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
   /** What the head of a weight file says, by `repoId/blobOid`. */
   readonly heads = new LRUCache<string, object>({ max: HEADS_CACHE_MAX })
+  /** By `repoId/commitOid`. */
+  readonly pulls = new LRUCache<string, PullSource>({
+    maxSize: PULL_CACHE_FILES_MAX,
+    sizeCalculation: ({ ggufs }) => ggufs.length + 1,
+  })
 }

@@ -29,6 +29,14 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
   }
 }
 
+/** Bytes that lie in memory already. */
+export function openBytes(bytes: Uint8Array): Content {
+  return {
+    sizeBytes: bytes.length,
+    open: async (range) => once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)),
+  }
+}
+
 /** Passes chunks on, and holds the last one back until the whole is known to have the right sha256. */
 export async function* checked(
   bytes: AsyncIterable<Uint8Array>,

@@ -48,8 +48,12 @@ export async function readWeights(
   const gguf = files.find(({ path }) => /^[^/]+\.gguf$/i.test(path))
   return {
     safetensors: await factsOrNull(ctx, repo, () => readSafetensors(ctx, repo, files)),
-    gguf: gguf === undefined ? null : await factsOrNull(ctx, repo, () => readGguf(ctx, repo, gguf)),
+    gguf: gguf === undefined ? null : await ggufFacts(ctx, repo, gguf),
   }
+}
+
+export function ggufFacts(ctx: OpsContext, repo: RepoRow, file: FileEntry): Promise<GgufFacts | null> {
+  return factsOrNull(ctx, repo, () => readGguf(ctx, repo, file))
 }
 
 async function factsOrNull<T>(
@@ -144,7 +148,8 @@ async function remembered<T extends object>(
   return head
 }
 
-async function openFile(ctx: OpsContext, repo: RepoRow, { oid }: FileEntry): Promise<Content | null> {
+/** Null when the content never came, or is known to be another than its sha256 says. */
+export async function openFile(ctx: OpsContext, repo: RepoRow, { oid }: FileEntry): Promise<Content | null> {
   const facts = (await blobFacts(ctx, repo.id, [oid])).get(oid)
   if (facts === undefined) return null
   if (facts.lfs === null) return openGitBlob(ctx, repo.id, oid, facts.sizeBytes)

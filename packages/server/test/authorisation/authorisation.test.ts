@@ -10,6 +10,7 @@ import { namesRepo, repoRequests, type RepoRequest } from '../repo-routes.ts'
 import {
   CAS_ROUTES,
   cell,
+  DEAF_ROUTES,
   HUB_NEEDS,
   HUB_ROUTES,
   ON_HUB,
@@ -34,7 +35,7 @@ const PRINCIPALS = Object.keys(ON_REPOS) as PrincipalName[]
 test('every route has its line in the policy, and every line its route', () => {
   const there = routes.filter(({ absent }) => !absent)
   const names = there.map(({ method, path }) => `${method} ${path}`)
-  const lines = [ROUTES, CAS_ROUTES, HUB_ROUTES].flatMap((table) => Object.keys(table))
+  const lines = [ROUTES, CAS_ROUTES, HUB_ROUTES, DEAF_ROUTES].flatMap((table) => Object.keys(table))
   expect(lines.toSorted()).toEqual(names.toSorted())
   for (const route of there.filter(namesRepo))
     expect(ROUTES, 'a route that names a repository').toHaveProperty([`${route.method} ${route.path}`])
@@ -132,4 +133,13 @@ test.each(Object.entries(HUB_ROUTES))('%s', async (route, rule) => {
   expect(found).toEqual(
     Object.fromEntries(PRINCIPALS.map((name) => [name, cell(HUB_NEEDS, ON_HUB[name], need)])),
   )
+})
+
+test.each(Object.entries(DEAF_ROUTES))('%s answers everybody the same', async (route, status) => {
+  const [method = '', path = ''] = route.split(' ')
+  for (const name of PRINCIPALS) {
+    const answer = await ask(world, world.askers[name], path, { method })
+    expect([name, answer.status]).toEqual([name, status])
+    await answer.body?.cancel()
+  }
 })

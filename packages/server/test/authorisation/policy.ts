@@ -137,6 +137,8 @@ export const ROUTES: Readonly<Record<string, Rule<RepoNeed | 'signature'>>> = {
   'GET {api}/downloads': 'read',
   'GET {web}/resolve/*': 'read',
   'GET {web}/raw/*': 'read',
+  'GET /v2/:namespace/:name/manifests/:tag': 'read',
+  'GET /v2/:namespace/:name/blobs/:digest': 'read',
   'GET {api}/xet-read-token/*': 'read',
   'GET {api}/xet-write-token/*': 'write',
   'POST {web}/info/lfs/objects/batch': 'write',
@@ -194,6 +196,7 @@ export const CAS_ROUTES: Readonly<Record<string, 'read' | 'write' | 'signature'>
 /** Every other route. */
 export const HUB_ROUTES: Readonly<Record<string, Rule<HubNeed>>> = {
   'GET /health': 'public',
+  'GET /v2/': 'public',
   'GET /api/whoami-v2': 'account',
   'POST /api/validate-yaml': 'public',
   'POST /api/repos/create': ['create', 409],
@@ -228,6 +231,9 @@ export const HUB_ROUTES: Readonly<Record<string, Rule<HubNeed>>> = {
   'DELETE /api/settings/tokens/:token': ['account', 404],
   'POST /api/admin': 'hub',
 }
+
+/** These look at no credential, not even at a wrong one: the status that everybody gets. */
+export const DEAF_ROUTES: Readonly<Record<string, number>> = { 'GET /v2/token': 501 }
 
 /** The cell of a table's row. */
 export function cell<Need extends string>(needs: readonly Need[], row: string, need: Need): Outcome {

@@ -137,7 +137,7 @@ async function fill(hub: TestHub, as: 'alice' | Token, address: string, isPrivat
   const create = post({ name, organization, private: isPrivate })
   await getJson(hub, as, `${prefix}/api/repos/create`, create)
   await uploadLfs(hub, as, address.slice(1), 'anything')
-  const files = [file('README.md', 'hello'), file('a', 'a'), lfsFile('model.bin', 'anything')]
+  const files = [file('README.md', 'hello'), file('a', 'a'), lfsFile('model.gguf', 'anything')]
   await getJson(hub, as, `${prefix}/api/models/${organization}/${name}/commit/main`, commitBody(files))
 }
 

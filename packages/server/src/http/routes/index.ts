@@ -40,6 +40,7 @@ import { lfsLockRoutes } from './lfs-locks.ts'
 import { lfsRoutes } from './lfs.ts'
 import { oauthRoutes } from './oauth.ts'
 import { resolveRoutes } from './resolve.ts'
+import { v2Routes } from './v2.ts'
 
 export const routes: readonly Route[] = [
   ...healthRoutes,
@@ -81,5 +82,6 @@ export const routes: readonly Route[] = [
   ...tokenSettingsRoutes,
   ...downloadRoutes,
   ...adminRoutes,
+  ...v2Routes,
   ...absentRoutes,
 ]

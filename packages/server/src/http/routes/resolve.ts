@@ -1,12 +1,11 @@
 /** Downloads: hub-api.md §6. Answered here directly, never by a redirect (clients.md §0.3). */
 import { readBoolean } from '@cairn/protocol/api/query'
-import { parseRange } from '@cairn/protocol/api/ranges'
-import { HubError } from '@cairn/protocol/errors'
 
 import { RepoMovedError } from '../../ops/access.ts'
 import { resolveFile, type ResolvedFile } from '../../ops/files.ts'
 import { contentHeaders } from '../content-headers.ts'
 import { countDownload } from '../count-download.ts'
+import { rangedReply } from '../ranged.ts'
 import type { Reply } from '../reply.ts'
 import type { Call, Route } from '../route.ts'
 import { casUrl, repoApiUrl, type Site } from '../urls.ts'
@@ -52,7 +51,7 @@ async function download(call: Call, form: 'content' | 'raw'): Promise<Reply> {
       headers: { ...headers, 'Content-Type': XET_FILE_INFO },
       json: { hash: file.xetHash, size: file.content.sizeBytes },
     }
-  const reply = ranged(file, headers, call.headers.range, call.headers['if-none-match'])
+  const reply = rangedReply(file.content, headers, call.headers)
   if (form === 'content' && reply.content !== undefined) countDownload(call, file.repo.id)
   return reply
 }
@@ -77,32 +76,4 @@ function identityOf(file: ResolvedFile, form: 'content' | 'raw', site: Site): Re
     `<${auth}>; rel="xet-auth", <${casUrl(site, file.repo.domainId)}/v1/reconstructions/${file.xetHash}>; rel="xet-reconstruction-info"`
   headers['Vary'] = 'Accept'
   return headers
-}
-
-function ranged(
-  file: ResolvedFile,
-  headers: Record<string, string>,
-  rangeHeader: string | undefined,
-  ifNoneMatch: string | undefined,
-): Reply {
-  const { content } = file
-  if (
-    ifNoneMatch !== undefined &&
-    ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === headers['ETag'])
-  )
-    return { status: 304, headers }
-  const range = parseRange(rangeHeader, content.sizeBytes)
-  if (range === 'unsatisfiable')
-    throw new HubError('RangeNotSatisfiable', undefined, {
-      headers: { 'Content-Range': `bytes */${content.sizeBytes}` },
-    })
-  // @huggingface/hub probes with bytes=0-0 and throws on a 416 and on a bare 200, also for an empty file.
-  if (range === null && rangeHeader !== undefined && content.sizeBytes === 0)
-    return { headers: { ...headers, 'Content-Range': 'bytes */0' }, content: { source: content } }
-  if (range === null) return { headers, content: { source: content } }
-  return {
-    status: 206,
-    headers: { ...headers, 'Content-Range': `bytes ${range.start}-${range.end}/${content.sizeBytes}` },
-    content: { source: content, range },
-  }
 }
