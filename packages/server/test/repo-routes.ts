@@ -56,6 +56,10 @@ const RESTS: Readonly<Record<string, string>> = {
   'GET {web}/raw/*': 'main/README.md',
 }
 
+const QUERIES: Readonly<Record<string, string>> = {
+  'GET {web}/info/refs': '?service=git-upload-pack',
+}
+
 const PARAMETERS: Readonly<Record<string, string>> = {
   sha: ABSENT_OID,
   oid: OBJECT.oid,
@@ -104,7 +108,7 @@ function requestFor({ method, path, ownCredential }: Route, type: RepoType): Rep
   return {
     route,
     name: `${method} ${type}: ${path}`,
-    path: (id) => filled.replace(':namespace/:name', id) + (ownCredential ? FORGED : ''),
+    path: (id) => filled.replace(':namespace/:name', id) + (ownCredential ? FORGED : (QUERIES[route] ?? '')),
     init: (target = { id: 'alice/tiny', account: 'alice' }) =>
       hasBody && body !== undefined ? body(target) : { method },
   }

@@ -154,7 +154,7 @@ export async function outcomeOf(answer: Response, statuses: readonly number[]): 
   if (code === 'RepoNotFound' && [401, 404].includes(answer.status)) return 'absent'
   if (answer.status === 401 && code === null)
     return message === 'Invalid credentials in Authorization header' ? 'bad' : 'login'
-  if (answer.status === 403 && code === 'Forbidden') return 'no'
   if (statuses.includes(answer.status)) return 'yes'
+  if (answer.status === 403 && code === 'Forbidden') return 'no'
   return `${answer.status} ${code} ${text.slice(0, 200)}`
 }
