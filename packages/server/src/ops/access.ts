@@ -322,8 +322,11 @@ async function standingTowards(
 ): Promise<Standing> {
   if (principal.kind === 'anonymous') return 'stranger'
   if (principal.kind === 'operator' || principal.isAdmin) return 'operator'
-  if (principal.accountId === ownerId) return 'owner'
+  const isOwner = principal.accountId === ownerId
+  // Not everything of its account is shown to a fine-grained token: then what is hidden takes the same look-up as nothing.
+  if (isOwner && principal.tokenRole !== 'fineGrained') return 'owner'
   const role = await ctx.catalog.rows.accounts.role(ownerId ?? '', principal.accountId)
+  if (isOwner) return 'owner'
   if (role === 'contributor' && createdBy === principal.accountId) return 'creator'
   return role ?? 'stranger'
 }
