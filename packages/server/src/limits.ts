@@ -75,7 +75,7 @@ export const LFS_PART_BYTES = 128 * MIB
 export const LFS_PARTS_MAX = 10_000
 /** The smallest limit that a repository may set for itself. */
 export const LFS_MULTIPART_ABOVE_MIN_BYTES = 1
-/** Parts of all objects of one batch: each costs a signature and some 250 bytes of the answer. */
+/** Parts of all objects of one batch: each costs a signature and some 300 bytes of the answer. */
 export const LFS_BATCH_PARTS_MAX = 50_000
 /** Signed upload and download addresses. A 5 GB part on a slow line takes hours. */
 export const LFS_URL_TTL_S = 24 * 3600

@@ -2,6 +2,8 @@
  * Routes × principals × visibility: the hub is asked for every cell of policy.ts. The routes come from the hub's own
  * table, what is expected of them does not.
  */
+import { readFile } from 'node:fs/promises'
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { routes } from '../../src/http/routes/index.ts'
@@ -11,6 +13,7 @@ import {
   CAS_ROUTES,
   cell,
   DEAF_ROUTES,
+  formatPolicy,
   HUB_NEEDS,
   HUB_ROUTES,
   ON_HUB,
@@ -39,6 +42,13 @@ test('every route has its line in the policy, and every line its route', () => {
   expect(lines.toSorted()).toEqual(names.toSorted())
   for (const route of there.filter(namesRepo))
     expect(ROUTES, 'a route that names a repository').toHaveProperty([`${route.method} ${route.path}`])
+})
+
+test('docs/operations.md says the same', async () => {
+  const operations = await readFile(new URL('../../../../docs/operations.md', import.meta.url), 'utf8')
+  const [, section = ''] = operations.split('## Who may do what\n')
+  const [table = ''] = /^\|.*\|$(?:\n\|.*\|$)*/m.exec(section) ?? []
+  expect(table).toBe(formatPolicy())
 })
 
 interface Place {

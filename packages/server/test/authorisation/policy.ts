@@ -249,3 +249,23 @@ export function ruleOf<Need extends string>(rule: Rule<Need>): { need: Need; sta
   const [need, ...statuses] = rule
   return { need, statuses }
 }
+
+/** The tables as docs/operations.md shows them. */
+export function formatPolicy(): string {
+  const rows = Object.entries(ON_REPOS).map(([name, [open, shut]]) => {
+    const cells = [
+      words(REPO_NEEDS, open),
+      words(REPO_NEEDS, shut),
+      words(HUB_NEEDS, ON_HUB[name as PrincipalName]),
+    ]
+    return `| ${[name, ...cells].join(' | ')} |`
+  })
+  return ['| | public repository | private repository | the hub |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function words<Need extends string>(needs: readonly Need[], row: string): string {
+  const outcomes = row.split(' ')
+  const allowed = needs.filter((_, index) => outcomes[index] === 'yes')
+  if (allowed.length === needs.length) return 'everything'
+  return allowed.length > 0 ? allowed.join(', ') : outcomes[0] === 'bad' ? '401' : (outcomes[0] ?? '')
+}
