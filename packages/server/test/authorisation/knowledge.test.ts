@@ -81,11 +81,12 @@ describe('of git objects', () => {
       `/api/models/${OWN}/preupload/${oid}`,
       post({ files: [{ path: 'a', size: 1, sample: '' }] }),
     ],
+    'git fetch': (oid) => [`/${OWN}.git/git-upload-pack`, fetchBody(oid)],
     commit: (oid) => [`/api/models/${OWN}/commit/${oid}`, commitBody([file('a', 'a')])],
     squash: (oid) => [`/api/models/${OWN}/super-squash/${oid}`, post({})],
   }
 
-  test.each(Object.entries(addresses))('%s', async (_what, address) => {
+  test.each(Object.entries(addresses))('%s', async (what, address) => {
     const answer = async (oid: string) => {
       const [path, init] = address(oid)
       const response = await hub.fetch('bob', path, init)
@@ -95,7 +96,9 @@ describe('of git objects', () => {
       for (const oid of Object.values(known))
         for (const length of [40, 12]) {
           const foreign = await answer(oid.slice(0, length))
-          expect(foreign.status).toBe(404)
+          // git says it in its own words, to a request that it understands.
+          const refused = foreign.text.includes('ERR upload-pack: not our ref') ? 404 : foreign.status
+          expect(refused).toBe(length === 12 && what === 'git fetch' ? 400 : 404)
           expect(foreign).toEqual(await answer(UNKNOWN.slice(0, length)))
         }
     })
@@ -123,6 +126,16 @@ describe('of contents', () => {
   test('verify', async () => {
     const init = post(OBJECT)
     await expectRefusal(await hub.fetch('bob', `/${OWN}.git/info/lfs/verify`, init), 'NotFound')
+  })
+
+  test('a pull by digest', async () => {
+    const pull = async (sha: string) => {
+      const answer = await hub.fetch('bob', `/v2/${OWN}/blobs/sha256:${sha}`)
+      return { status: answer.status, text: (await answer.text()).replaceAll(sha, '*') }
+    }
+    const unknown = await pull(UNKNOWN)
+    expect(unknown.status).toBe(404)
+    for (const sha of [OBJECT.oid, FILE.sha256]) expect(await pull(sha)).toEqual(unknown)
   })
 
   test('the address of an upload takes the bytes, not the hash', async () => {
@@ -159,6 +172,14 @@ describe('of contents', () => {
     })
   })
 })
+
+/** A fetch of one object, in git's first protocol. */
+function fetchBody(oid: string): RequestInit {
+  const line = `want ${oid}\n`
+  const packet = (line.length + 4).toString(16).padStart(4, '0') + line
+  const headers = { 'Content-Type': 'application/x-git-upload-pack-request' }
+  return { method: 'POST', headers, body: `${packet}00000009done\n` }
+}
 
 /** What the CAS says to these hashes and to ones that nobody has; the same is expected. */
 async function casAnswers(
