@@ -56,7 +56,6 @@ export default defineConfig({
                   'e2e/git.e2e.ts',
                   'e2e/cells.e2e.ts',
                   'e2e/left-behind.e2e.ts',
-                  'e2e/generations.e2e.ts',
                   'e2e/multipart.e2e.ts',
                   'e2e/rate-limits.e2e.ts',
                   'e2e/proxy.e2e.ts',

@@ -1,6 +1,6 @@
 /**
- * The client generations that the round trip is made with. A run has those marked `always`; with CAIRN_MATRIX=full
- * (`npm run matrix`) all of them.
+ * The client generations that the round trip is made with, and where. With CAIRN_MATRIX=full (`npm run matrix`) that is
+ * all of them, at the root and under a prefix, over Xet and over LFS; without it what `inTest` says.
  */
 export interface Generation {
   version: string
@@ -8,39 +8,44 @@ export interface Generation {
   requirements: string | null
   /** What of its traffic can go over Xet. */
   xet: 'nothing' | 'downloads' | 'all'
-  always: boolean
+  inTest: 'everywhere' | 'root over Xet' | 'nowhere'
+}
+
+export interface Setting extends Generation {
+  mount: 'root' | 'prefix'
+  usesXet: boolean
+  isNewest: boolean
+  label: string
 }
 
 const isFull = process.env['CAIRN_MATRIX'] === 'full'
 
 const python: readonly Generation[] = [
-  { version: '0.19.4', requirements: 'requirements-0.19.txt', xet: 'nothing', always: true },
-  { version: '0.23.5', requirements: 'requirements-0.23.txt', xet: 'nothing', always: false },
-  { version: '0.28.1', requirements: 'requirements-0.28.txt', xet: 'nothing', always: false },
-  { version: '0.33.5', requirements: 'requirements-0.33.txt', xet: 'all', always: true },
-  { version: '0.36.2', requirements: 'requirements-0.36.txt', xet: 'all', always: false },
-  { version: '1.1.7', requirements: 'requirements-1.1.txt', xet: 'all', always: false },
-  { version: '1.19.0', requirements: 'requirements-1.19.txt', xet: 'all', always: false },
-  { version: '1.33.0', requirements: 'requirements-1.33.txt', xet: 'all', always: false },
-  { version: '2.4.0', requirements: 'requirements-newest.txt', xet: 'all', always: true },
+  { version: '0.19.4', requirements: 'requirements-0.19.txt', xet: 'nothing', inTest: 'everywhere' },
+  { version: '0.23.5', requirements: 'requirements-0.23.txt', xet: 'nothing', inTest: 'nowhere' },
+  { version: '0.28.1', requirements: 'requirements-0.28.txt', xet: 'nothing', inTest: 'nowhere' },
+  { version: '0.33.5', requirements: 'requirements-0.33.txt', xet: 'all', inTest: 'root over Xet' },
+  { version: '0.36.2', requirements: 'requirements-0.36.txt', xet: 'all', inTest: 'nowhere' },
+  { version: '1.1.7', requirements: 'requirements-1.1.txt', xet: 'all', inTest: 'nowhere' },
+  { version: '1.19.0', requirements: 'requirements-1.19.txt', xet: 'all', inTest: 'nowhere' },
+  { version: '1.33.0', requirements: 'requirements-1.33.txt', xet: 'all', inTest: 'nowhere' },
+  { version: '2.4.0', requirements: 'requirements-newest.txt', xet: 'all', inTest: 'everywhere' },
 ]
 
 const js: readonly Generation[] = [
-  { version: '0.15.2', requirements: 'requirements-js-0.15.json', xet: 'nothing', always: false },
-  { version: '1.1.2', requirements: 'requirements-js-1.1.json', xet: 'nothing', always: false },
-  { version: '2.0.1', requirements: 'requirements-js-2.0.json', xet: 'downloads', always: false },
-  { version: '2.17.5', requirements: null, xet: 'all', always: true },
+  { version: '0.15.2', requirements: 'requirements-js-0.15.json', xet: 'nothing', inTest: 'nowhere' },
+  { version: '1.1.2', requirements: 'requirements-js-1.1.json', xet: 'nothing', inTest: 'nowhere' },
+  { version: '2.0.1', requirements: 'requirements-js-2.0.json', xet: 'downloads', inTest: 'nowhere' },
+  { version: '2.17.5', requirements: null, xet: 'all', inTest: 'everywhere' },
 ]
 
-export const pythonGenerations = python.filter(({ always }) => isFull || always)
-export const jsGenerations = js.filter(({ always }) => isFull || always)
+const walked = ({ inTest }: Generation): boolean => isFull || inTest !== 'nowhere'
+export const pythonGenerations = python.filter(walked)
+export const jsGenerations = js.filter(walked)
 
-/** Each generation at both mounts, with its Xet where it has one and without. */
-export function settingsOf(
-  generations: readonly Generation[],
-): (Generation & { mount: 'root' | 'prefix'; usesXet: boolean; isNewest: boolean; label: string })[] {
+export function settingsOf(generations: readonly Generation[]): Setting[] {
   const newest = generations.at(-1)?.version
-  return generations.flatMap((generation) =>
+  const all = generations.flatMap((generation) =>
     (['root', 'prefix'] as const).flatMap((mount) =>
       (generation.xet === 'nothing' ? [false] : [true, false]).map((usesXet) => ({
         ...generation,
@@ -50,5 +55,11 @@ export function settingsOf(
         label: `${generation.version} over ${usesXet ? 'Xet' : 'LFS'} at the ${mount}`,
       })),
     ),
+  )
+  return all.filter(
+    ({ inTest, mount, usesXet }) =>
+      (isFull || inTest === 'everywhere' || (mount === 'root' && usesXet)) &&
+      // Where the rows lie makes no difference to a prefix: one engine is enough.
+      (mount === 'root' || process.env['CAIRN_TEST_DATABASE'] !== 'postgres'),
   )
 }

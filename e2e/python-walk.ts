@@ -59,12 +59,12 @@ export function startPython(
   program: string,
   plan: object,
   recorder: Recorder,
-  settings: Omit<ClientSettings, 'endpoint'>,
+  { prefix = '', ...settings }: Omit<ClientSettings, 'endpoint'> & { prefix?: string },
 ): PythonWalk {
   const path = join(dirname(fileURLToPath(import.meta.url)), 'python', program)
   const child = spawn(python, [path, JSON.stringify(plan)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: clientEnv({ ...settings, endpoint: recorder.url }),
+    env: clientEnv({ ...settings, endpoint: recorder.url + prefix }),
   })
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))

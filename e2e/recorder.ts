@@ -17,12 +17,16 @@ export interface Exchange {
   responseBodySizeBytes: number
   /** The start of the answer's body when it was an error, for a failing test's report. */
   complaint: string
+  /** The answer was not let through. */
+  isLost: boolean
 }
 
 export interface Recorder extends AsyncDisposable {
   url: string
   /** What was exchanged since the last call. */
   take(): Exchange[]
+  /** Cuts the client off from the answer to its next request of this kind, once the hub has given it. */
+  loseAnswer(method: string, path: RegExp): void
   /** The last exchanges, one a line. */
   report(): string
 }
@@ -35,6 +39,7 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
   const agent = new Agent({ keepAlive: true })
   const exchanges: Exchange[] = []
   let taken = 0
+  const losing: { method: string; path: RegExp }[] = []
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = incoming
@@ -45,6 +50,7 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
       requestBodySizeBytes: 0,
       responseBodySizeBytes: 0,
       complaint: '',
+      isLost: false,
     }
     exchanges.push(exchange)
     const upstream = sendRequest({ host: target.hostname, port: target.port, agent, method, path, headers })
@@ -65,6 +71,14 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
     sent.catch(() => {})
     const response = await answered
     exchange.status = response.statusCode ?? 0
+    const lost = losing.findIndex((one) => one.method === method && one.path.test(path))
+    if (lost !== -1) {
+      losing.splice(lost, 1)
+      exchange.isLost = true
+      response.resume()
+      outgoing.destroy()
+      return
+    }
     outgoing.writeHead(exchange.status, response.rawHeaders)
     await pipeline(
       response,
@@ -87,6 +101,7 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
   return {
     url: `http://127.0.0.1:${address.port}`,
     take: () => exchanges.slice(taken, (taken = exchanges.length)),
+    loseAnswer: (method, path) => void losing.push({ method, path }),
     report: () => exchanges.slice(-reportedExchanges).map(formatExchange).join('\n'),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

@@ -42,6 +42,11 @@ def digests_of(folder):
     return found
 
 
+def ancestors(error):
+    """The names of an exception's classes: newer versions split some of them further."""
+    return [kind.__name__ for kind in type(error).__mro__]
+
+
 def _note_methods(folder):
     """Notes which methods of HfApi returned; docs/parity-server.md is made of these notes."""
     returned = set()

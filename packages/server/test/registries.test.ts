@@ -70,6 +70,28 @@ test('addresses carry host and prefix', async () => {
   expect((await hub.fetch('alice', next.slice(hub.url.length))).status).toBe(200)
 })
 
+test('versions that raise over a commit that changes nothing are kept from finding out', async () => {
+  const oidsFor = async (userAgent: string, api: string) => {
+    const init = post({ files: [{ path: '.gitattributes', size: 1, sample: '' }] })
+    const headers = { 'Content-Type': 'application/json', 'User-Agent': userAgent }
+    const reply = await getJson(hub, 'alice', `${api}/preupload/main`, { ...init, headers })
+    return (reply['files'] as { oid?: string }[]).map(({ oid }) => typeof oid)
+  }
+  const old = 'unknown/None; hf_hub/0.36.2; python/3.11.2'
+  await getJson(hub, 'alice', `${PREFIX}/api/repos/create`, post({ name: 'old', organization: 'x' }))
+  await getJson(
+    hub,
+    'alice',
+    `${PREFIX}/api/repos/create`,
+    post({ name: 'old', organization: 'x', type: 'dataset' }),
+  )
+  await createRepo(hub, 'alice', 'alice/old')
+  expect(await oidsFor(old, `${PREFIX}/api/models/x/old`)).toEqual(['undefined'])
+  expect(await oidsFor('unknown/None; hf_hub/1.2.0', `${PREFIX}/api/models/x/old`)).toEqual(['string'])
+  expect(await oidsFor(old, `${PREFIX}/api/datasets/x/old`)).toEqual(['string'])
+  expect(await oidsFor(old, '/api/models/alice/old')).toEqual(['string'])
+})
+
 test('an object goes up and comes down under the prefix', async () => {
   const id = `${PREFIX.slice(1)}/anybody/tiny`
   const object = { oid: sha256('weights'), size: 7 }

@@ -134,6 +134,20 @@ test('names and ids are given once, whatever their case; reserved words never', 
   expect(await refusal('user', 'create', { name: 'x', unknown: 1 })).toBe('BadRequest')
 })
 
+const reserved =
+  `api datasets spaces models buckets kernels oauth v2 settings new join login docs .well-known packages
+  organizations access-token cas bridge health metrics collections notifications papers jobs assets logout
+  huggingface v1 -`.split(/\s+/)
+
+test.each(reserved)('%s is the name of no user, organization or registry', async (name) => {
+  await ask('org', 'create', { name: 'reserving' })
+  for (const spelling of [name, name.toUpperCase()]) {
+    expect(await refusal('user', 'create', { name: spelling })).toBe('BadRequest')
+    expect(await refusal('org', 'create', { name: spelling })).toBe('BadRequest')
+    expect(await refusal('registry', 'create', { registry: `reserving/${spelling}` })).toBe('BadRequest')
+  }
+})
+
 test('an account that owns something stays', async () => {
   await ask('user', 'create', { name: 'root', isAdmin: true })
   await ask('org', 'create', { name: 'acme' })

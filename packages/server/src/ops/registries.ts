@@ -1,6 +1,6 @@
 /** Registries beside the default one: `/{org}/{slug}/huggingface`, whose namespaces are free. */
 import { HubError } from '@cairn/protocol/errors'
-import { assertNewName, printable } from '@cairn/protocol/repo-id'
+import { assertNewName, isReservedNamespace, printable } from '@cairn/protocol/repo-id'
 
 import { assertInstanceAdmin, type Principal } from './access.ts'
 import { accountNamed, assertNothingLeft } from './accounts.ts'
@@ -25,6 +25,7 @@ export async function createRegistry(
   return change(deps, principal, async (c) => {
     const org = await accountNamed(c.rows.accounts, 'org', orgName)
     assertNewName(slug, 'name')
+    if (isReservedNamespace(slug)) throw new HubError('BadRequest', `The registry name '${slug}' is reserved`)
     if ((await c.rows.registries.getBySlug(org.name, slug)) !== null)
       throw new HubError('Conflict', `The registry '${org.name}/${slug}' exists already`)
     const row = { id: c.newId(), orgId: org.id, slug, createdAt: c.at }
