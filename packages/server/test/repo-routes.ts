@@ -26,6 +26,7 @@ const BODIES: Readonly<Record<string, () => RequestInit>> = {
   '{web}/info/lfs/objects/batch': () => batchBody('upload', [OBJECT]),
   '{web}/info/lfs/verify': () => post(OBJECT),
   '{web}/git-upload-pack': () => gitBody('git-upload-pack'),
+  '{web}/git-receive-pack': () => gitBody('git-receive-pack'),
 }
 
 /** What git sends to find out whether it may. */
