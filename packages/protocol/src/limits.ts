@@ -15,6 +15,9 @@ export const REF_NAME_MAX_BYTES = 255
 export const GIT_HEADERS_MAX = 10_000
 /** git's own LARGE_PACKET_MAX, length included. */
 export const PACKET_MAX_BYTES = 65_520
+/** Refs that one push may change. */
+export const PUSH_COMMANDS_MAX = 50_000
+export const PUSH_OPTIONS_MAX = 100
 /** `command=ls-refs` and a line feed. */
 export const FETCH_COMMAND_MAX_BYTES = 32
 /** Folders that planning a commit reads at once. */

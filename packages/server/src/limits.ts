@@ -190,6 +190,44 @@ export const GIT_QUEUE_MAX = 512
 export const GIT_FETCHES_MAX = 32
 export const GIT_FETCHES_WAITING_MAX = 256
 
+/** Clients that push at once, from the first byte of the pack to the last ref. */
+export const GIT_PUSHES_MAX = 8
+export const GIT_PUSHES_WAITING_MAX = 64
+
+/** A whole push, as sent and inflated. Large files are not in it. */
+export const PUSH_MAX_BYTES = 8 * 1024 * MIB
+
+export const PACK_OBJECTS_MAX = 4_000_000
+
+/** What unpacking may allocate at once, beside some bytes for each object: no file in git is nearly as large. */
+export const PACK_ALLOCATION_MAX_BYTES = 64 * MIB
+export const PACK_ALLOCATION_PER_OBJECT_BYTES = 64
+
+/** Larger files are hashed as they pass instead of being held, so that the refusal can name them. */
+export const PACK_STREAM_ABOVE_BYTES = 16 * MIB
+
+/** git's own limit for chains of deltas that it makes (`--depth`). */
+export const DELTA_DEPTH_MAX = 4095
+
+/** How long git may take over a piece of a pack, and over resolving and looking at all of it. */
+export const PACK_PIECE_MS = 60_000
+export const PACK_CHECK_MS = 15 * 60_000
+
+/** Refs of one push that land in one transaction. */
+export const PUSH_REFS_PER_TRANSACTION = 1000
+
+/** From so many refs on, changes are written into git's one file of them. */
+export const PACKED_REFS_MIN = 32
+
+/** Files and reasons that a refused push names. */
+export const PUSH_PROBLEMS_NAMED_MAX = 20
+
+/** Objects that a push brings whose contents are looked at together. */
+export const PUSH_OBJECTS_AT_ONCE = 256
+
+/** While a push is looked at, the client hears something this often. */
+export const PUSH_KEEP_ALIVE_MS = 5_000
+
 /** What a client sends to fetch, inflated: some 300,000 wants of a partial clone. */
 export const FETCH_REQUEST_MAX_BYTES = 16 * MIB
 

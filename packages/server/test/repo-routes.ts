@@ -40,6 +40,7 @@ const BODIES: Readonly<Record<string, (target: Target) => RequestInit>> = {
   '{web}/info/lfs/objects/:oid/parts/:uploadId/:part': () => ({ method: 'PUT', body: 'anything' }),
   '{web}/info/lfs/objects/:oid/parts/:uploadId': () => post({ oid: OBJECT.oid, parts: [] }),
   '{web}/git-upload-pack': () => gitBody('git-upload-pack'),
+  '{web}/git-receive-pack': () => gitBody('git-receive-pack'),
 }
 
 /** What git sends to find out whether it may. */

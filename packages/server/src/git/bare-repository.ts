@@ -1,8 +1,9 @@
 /**
  * How bare repositories lie on disk:
  *
- *   <root>/<ab>/<id>.git    ab = the last two characters of the id in lower case
- *   <root>/discarded/        half-made and removed ones, emptied at start
+ *   <root>/<ab>/<id>.git         ab = the last two characters of the id in lower case
+ *   <root>/incoming/<id>.git     what a push brings, until it is accepted; emptied at start
+ *   <root>/discarded/            half-made and removed ones, emptied at start
  */
 import { randomBytes } from 'node:crypto'
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
@@ -11,6 +12,8 @@ import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from './durable.ts'
 
 const REPO_ID = /^[A-Za-z0-9_-]{2,64}$/
+/** Of what a push brings: no repository can be called so. */
+const INCOMING_ID = /^\+[0-9a-f]{32}$/
 
 /** No gc behind our back; clones may filter, and may fetch any commit by oid, as the Hub allows. */
 const CONFIG = `[core]
@@ -34,6 +37,7 @@ const CONFIG = `[core]
 `
 
 export function gitDirOf(root: string, repoId: string): string {
+  if (INCOMING_ID.test(repoId)) return join(root, 'incoming', `${repoId}.git`)
   if (!REPO_ID.test(repoId)) throw new TypeError('Not a repository id')
   return join(root, repoId.slice(-2).toLowerCase(), `${repoId}.git`)
 }
@@ -70,11 +74,23 @@ export async function removeBareRepository(root: string, gitDir: string): Promis
   await rm(discarded, { recursive: true, force: true })
 }
 
-/** Makes the root's own folders and takes away what a crash left in the middle. */
+/** Makes a repository for what a push brings and returns its id. Nothing in it need survive a crash. */
+export async function createIncoming(root: string): Promise<string> {
+  const id = `+${randomBytes(16).toString('hex')}`
+  const gitDir = gitDirOf(root, id)
+  for (const folder of ['objects/pack', 'objects/info', 'refs'])
+    await mkdir(join(gitDir, folder), { recursive: true })
+  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n')
+  await writeFile(join(gitDir, 'config'), CONFIG)
+  return id
+}
+
+/** Makes the root's own folders and takes away what a crash left in the middle: one process has the directory. */
 export async function prepareRoot(root: string): Promise<void> {
-  await mkdir(join(root, 'discarded'), { recursive: true })
-  for (const name of await readdir(join(root, 'discarded')))
-    await rm(join(root, 'discarded', name), { recursive: true, force: true })
+  for (const folder of ['discarded', 'incoming'].map((name) => join(root, name))) {
+    await mkdir(folder, { recursive: true })
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true })
+  }
 }
 
 /**

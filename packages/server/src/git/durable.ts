@@ -39,11 +39,11 @@ export async function writeTemporary(
 
 /**
  * Replaces a file under git's own lock, `<path>.lock`. Returns false when somebody holds the lock or `isStill`
- * says no once it is ours; then nothing has changed.
+ * says no once it is ours; then nothing has changed. A content that is a function is asked under the lock.
  */
 export async function replaceUnderLock(
   path: string,
-  content: string,
+  content: string | (() => Promise<Uint8Array>),
   isStill: () => Promise<boolean>,
 ): Promise<boolean> {
   const lock = `${path}.lock`
@@ -57,7 +57,7 @@ export async function replaceUnderLock(
   try {
     const isOurs = await isStill()
     if (isOurs) {
-      await handle.writeFile(content)
+      await handle.writeFile(typeof content === 'string' ? content : await content())
       await handle.sync()
       await rename(lock, path)
     } else {

@@ -6,6 +6,7 @@ import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 
 import type { ChangedFile } from './compare.ts'
 import type { Clutter } from './housekeeping.ts'
+import type { Incoming } from './incoming.ts'
 import type { SmallBlob } from './reachable.ts'
 import type { FetchCall } from './transport.ts'
 
@@ -31,6 +32,14 @@ export class GitObjectNotFoundError extends Error {
   constructor(oid: string, options?: ErrorOptions) {
     super(`No git object ${oid}`, options)
     this.name = 'GitObjectNotFoundError'
+  }
+}
+
+/** The pack is not one that the hub takes. The message is for whoever pushed. */
+export class PackRefusedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'PackRefusedError'
   }
 }
 
@@ -101,6 +110,8 @@ export interface GitStore extends AsyncDisposable {
   reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean>
   /** What `git upload-pack` answers to a client. Leaving the iteration early ends git. */
   serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
+  /** A place for what a push brings. Disposing of it takes away what was not accepted. */
+  receive(repoId: string, signal: AbortSignal): Promise<Incoming>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

@@ -8,8 +8,10 @@ import { dirname, join } from 'node:path'
 import { isOid } from '@cairn/protocol/git/objects'
 import { assertRefName } from '@cairn/protocol/git/paths'
 
+import { PACKED_REFS_MIN } from '../limits.ts'
 import { replaceUnderLock, syncFolder } from './durable.ts'
 import type { GitHelper } from './helper.ts'
+import { packRefs } from './packed-refs.ts'
 
 export interface RefChange {
   name: string
@@ -31,6 +33,12 @@ export async function projectRefs(
   const [only] = refs
   if (only === undefined) return
   if (refs.length === 1 && (await moveLooseBranch(gitDir, only, isCommit))) return
+
+  if (refs.length >= PACKED_REFS_MIN && (await packRefs(gitDir, refs))) {
+    // Notes in the file where annotated tags lead, which spares every fetch the look at each.
+    await helper.runGit({ args: ['pack-refs', '--all'], gitDir })
+    return
+  }
 
   // git refuses to make a/b in the transaction that deletes a, so deletions that are in the way go first.
   const deletions = refs.filter(({ oid }) => oid === null)

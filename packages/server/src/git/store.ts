@@ -14,10 +14,13 @@ import {
   GIT_COPY_TIMEOUT_MS,
   GIT_FSCK_TIMEOUT_MS,
   GIT_OBJECT_READ_MAX_BYTES,
+  GIT_PUSHES_MAX,
+  GIT_PUSHES_WAITING_MAX,
   LOG_COMMITS_MAX,
 } from '../limits.ts'
 import {
   createBareRepository,
+  createIncoming,
   gitDirOf,
   prepareRoot,
   removeBareRepository,
@@ -36,9 +39,11 @@ import {
   repackGeometrically,
   repackWhole,
 } from './housekeeping.ts'
+import { Incoming } from './incoming.ts'
 import { findLastCommits } from './last-commits.ts'
 import { projectHead, projectRefs, type RefChange } from './project-refs.ts'
 import { listCommits, listSmallBlobs, reachCommits, reachObjects, type SmallBlob } from './reachable.ts'
+import { Slots } from './slots.ts'
 import { type FetchCall, FetchServer } from './transport.ts'
 import { writeObjects } from './write-objects.ts'
 
@@ -56,6 +61,7 @@ export class BareGitStore implements GitStore {
   readonly #primitives: Primitives
   readonly #reader: CatFilePool
   readonly #fetches: FetchServer
+  readonly #pushes = new Slots(GIT_PUSHES_MAX, GIT_PUSHES_WAITING_MAX)
 
   constructor(root: string, primitives: Primitives, helper: GitHelper) {
     this.#root = root
@@ -255,6 +261,22 @@ export class BareGitStore implements GitStore {
 
   async serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
     return this.#fetches.serve(this.gitDir(repoId), call)
+  }
+
+  async receive(repoId: string, signal: AbortSignal): Promise<Incoming> {
+    const release = await this.#pushes.take(signal)
+    if (release === null) throw new GitProcessError('busy', 'Too many pushes are waiting')
+    try {
+      const id = await createIncoming(this.#root)
+      const at = { id, gitDir: this.gitDir(id), targetDir: this.gitDir(repoId) }
+      return new Incoming(this.helper, at, () => {
+        this.forget(id)
+        release()
+      })
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   async fsck(repoId: string): Promise<string[]> {

@@ -116,10 +116,10 @@ async function project(ctx: OpsContext, repo: RepoRow, changes: readonly RefChan
 }
 
 /** Refs that only their own feature may create; nobody may delete the default branch. */
-function assertPolicy(repo: RepoRow, change: RefChange): void {
+export function assertPolicy(repo: RepoRow, change: RefChange): void {
   if (change.name === repo.defaultRef && change.next === null)
     throw new HubError('Forbidden', 'The default branch cannot be deleted')
-  if (change.old === null && /^refs\/(pr|cairn)\//.test(change.name))
+  if (change.old === null && /^refs\/(pr|cairn)(\/|$)/.test(change.name))
     throw new HubError('BadRequest', `${change.name} cannot be created this way`)
 }
 

@@ -153,6 +153,7 @@ export const ROUTES: Readonly<Record<string, Rule<RepoNeed | 'signature'>>> = {
   'POST {web}/info/lfs/locks/:id/unlock': ['write', 404],
   'GET {web}/info/refs': 'read',
   'POST {web}/git-upload-pack': 'read',
+  'POST {web}/git-receive-pack': 'write',
   'GET {web}/HEAD': ['read', 403],
   'GET {web}/objects/*': ['read', 403],
   'GET {api}/lfs-files': 'write',

@@ -16,7 +16,6 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
   ],
   'Resource groups': ['POST {api}/resource-group', 'GET {api}/resource-group'],
   'Notebooks, tokens and scans of a repository': ['GET {api}/notebook/*', 'GET {api}/jwt', 'GET {api}/scan'],
-  'Pushing with git': ['POST {web}/git-receive-pack'],
   'Discussions and pull requests': [
     'GET {api}/discussions',
     'POST {api}/discussions',

@@ -2,11 +2,13 @@
 import { HubError } from '@cairn/protocol/errors'
 import { encodePacket, FLUSH } from '@cairn/protocol/git/pkt-line'
 
-import { FETCH_REQUEST_MAX_BYTES } from '../../limits.ts'
+import { FETCH_REQUEST_MAX_BYTES, PUSH_MAX_BYTES } from '../../limits.ts'
 import { repoFor } from '../../ops/access.ts'
 import { advertiseFetch, fetch, type GitVersion } from '../../ops/fetch.ts'
+import { openPush, refsForPush } from '../../ops/push.ts'
 import { gather } from '../body.ts'
 import { gitBody } from '../git-body.ts'
+import { pushAdvertisement, pushResult } from '../git-report.ts'
 import { firstOf } from '../query.ts'
 import type { Reply } from '../reply.ts'
 import type { Call, Route } from '../route.ts'
@@ -28,6 +30,10 @@ export const gitRoutes: readonly Route[] = [
         const refs = await advertiseFetch(call.ops, call.principal, call.repo, version, call.signal)
         return advertisement(service, version === 2 ? refs : announced(service, refs))
       }
+      if (service === 'git-receive-pack') {
+        const refs = await refsForPush(call.ops, call.principal, call.repo)
+        return advertisement(service, announced(service, pushAdvertisement(refs, versionOf(call))))
+      }
       return refuseDumb(call)
     },
   },
@@ -40,6 +46,19 @@ export const gitRoutes: readonly Route[] = [
       const body = () => gather(gitBody(call.body, type, FETCH_REQUEST_MAX_BYTES))
       const { ops, principal, repo, signal } = call
       return result('git-upload-pack', await fetch(ops, principal, repo, versionOf(call), body, signal))
+    },
+  },
+  {
+    method: 'POST',
+    path: '{web}/git-receive-pack',
+    hub: 'POST /{id}.git/git-receive-pack',
+    async handle({ ops, principal, repo, body, signal }) {
+      const pack = gitBody(body, 'application/x-git-receive-pack-request', PUSH_MAX_BYTES)
+      const push = await openPush(ops, principal, repo, pack, signal)
+      return result(
+        'git-receive-pack',
+        pushResult(push, () => body.complete),
+      )
     },
   },
   { method: 'GET', path: '{web}/HEAD', hub: null, quirk: 'the dumb protocol is refused', handle: refuseDumb },

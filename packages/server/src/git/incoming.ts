@@ -1,0 +1,216 @@
+/**
+ * What a push brings, kept apart until it is accepted: a repository of its own that borrows the objects of the one
+ * that is pushed to. Reading by its id sees both together; nobody who reads the other sees anything of it.
+ */
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+
+import {
+  DELTA_DEPTH_MAX,
+  PACK_ALLOCATION_MAX_BYTES,
+  PACK_ALLOCATION_PER_OBJECT_BYTES,
+  PACK_CHECK_MS,
+  PACK_OBJECTS_MAX,
+  PACK_PIECE_MS,
+  PACK_STREAM_ABOVE_BYTES,
+  PUSH_MAX_BYTES,
+} from '../limits.ts'
+import { syncFolder } from './durable.ts'
+import { PackRefusedError } from './git-store.ts'
+import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
+import { listNewObjects, listNewPaths, type NewObjectFacts } from './incoming-walk.ts'
+
+const PACK_HEADER_BYTES = 12
+
+export class Incoming implements AsyncDisposable {
+  /** Under this id the store reads what has arrived, and what the repository has. */
+  readonly id: string
+  readonly #helper: GitHelper
+  readonly #gitDir: string
+  readonly #targetObjects: string
+  readonly #release: () => void
+  #hasPack = false
+
+  constructor(helper: GitHelper, at: { id: string; gitDir: string; targetDir: string }, release: () => void) {
+    this.id = at.id
+    this.#helper = helper
+    this.#gitDir = at.gitDir
+    this.#targetObjects = join(at.targetDir, 'objects')
+    this.#release = release
+  }
+
+  /**
+   * Checks and stores a pack: every object by `git fsck --strict`'s rules, none that refers to one that is nowhere.
+   * Reads the chunks to their end in any case, so that the client can be told. Throws PackRefusedError.
+   */
+  async unpack(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    const iterator = chunks[Symbol.asyncIterator]()
+    try {
+      const start = await readStart(iterator)
+      const objectCount = start.readUInt32BE(8)
+      if (objectCount > 0) {
+        await this.#index(start, iterator, objectCount, signal)
+        await this.#assertShallowDeltas(objectCount, signal)
+        this.#hasPack = true
+      }
+    } finally {
+      for (let next = await iterator.next(); next.done !== true;) next = await iterator.next()
+    }
+    await writeFile(join(this.#gitDir, 'objects/info/alternates'), `${this.#targetObjects}\n`)
+  }
+
+  /** What `tips` reach and `known` do not; throws PackRefusedError where something on the way is missing. */
+  newObjects(
+    tips: readonly string[],
+    known: readonly string[],
+    signal: AbortSignal,
+  ): AsyncIterable<NewObjectFacts> {
+    return listNewObjects(this.#helper, this.#gitDir, tips, known, bounded(signal))
+  }
+
+  /** Paths that the new commits of `tips` add or change, as bytes. */
+  newPaths(
+    tips: readonly string[],
+    known: readonly string[],
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    return listNewPaths(this.#helper, this.#gitDir, tips, known, bounded(signal))
+  }
+
+  /** Moves what has arrived into the repository, durably. */
+  async accept(): Promise<void> {
+    if (!this.#hasPack) return
+    const from = join(this.#gitDir, 'objects/pack')
+    const to = join(this.#targetObjects, 'pack')
+    // git opens a pack when it sees its index, so that comes last.
+    const names = (await readdir(from)).toSorted(
+      (a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')),
+    )
+    for (const name of names) await rename(join(from, name), join(to, name))
+    await syncFolder(to)
+    this.#hasPack = false
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await rm(this.#gitDir, { recursive: true, force: true })
+    } finally {
+      this.#release()
+    }
+  }
+
+  async #index(
+    start: Uint8Array,
+    rest: AsyncIterator<Uint8Array>,
+    objectCount: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const allocation = PACK_ALLOCATION_MAX_BYTES + objectCount * PACK_ALLOCATION_PER_OBJECT_BYTES
+    const git = await this.#helper.spawnGit({
+      args: [
+        '-c',
+        `core.bigFileThreshold=${PACK_STREAM_ABOVE_BYTES}`,
+        'index-pack',
+        '--stdin',
+        '--fix-thin',
+        '--strict',
+        `--max-input-size=${PUSH_MAX_BYTES}`,
+      ],
+      gitDir: this.#gitDir,
+      env: {
+        GIT_ALTERNATE_OBJECT_DIRECTORIES: this.#targetObjects,
+        // Deltas are put together in memory: without it a small pack could ask for all there is.
+        GIT_ALLOC_LIMIT: String(allocation),
+      },
+      signal,
+      // Lasts as long as the client takes; slots bound how many there are.
+      resident: true,
+    })
+    const drained = drain(git.stream)
+    await feed(git, start, rest)
+    const timer = setTimeout(() => git.kill(), PACK_CHECK_MS)
+    const exit = await git.exited.finally(() => clearTimeout(timer))
+    await drained
+    if (exit.code !== 0) throw refusal(exit, 'index-pack')
+  }
+
+  /** A chain of tens of thousands of deltas costs every reader of its end as many steps. */
+  async #assertShallowDeltas(objectCount: number, signal: AbortSignal): Promise<void> {
+    if (objectCount <= DELTA_DEPTH_MAX) return
+    const folder = join(this.#gitDir, 'objects/pack')
+    const name = (await readdir(folder)).find((file) => file.endsWith('.pack'))!
+    const args = ['index-pack', '--verify-stat-only', join(folder, name)]
+    const call = { args, gitDir: this.#gitDir, signal, timeoutMs: PACK_CHECK_MS }
+    const chains = (await this.#helper.runGit(call)).toString().matchAll(/^chain length = (\d+):/gm)
+    for (const [, length] of chains)
+      if (Number(length) > DELTA_DEPTH_MAX)
+        throw new PackRefusedError(`a chain of deltas is longer than ${DELTA_DEPTH_MAX}`)
+  }
+}
+
+function bounded(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(PACK_CHECK_MS)])
+}
+
+/** At least the pack's header, checked. */
+async function readStart(chunks: AsyncIterator<Uint8Array>): Promise<Buffer> {
+  let start = Buffer.alloc(0)
+  while (start.length < PACK_HEADER_BYTES) {
+    const next = await chunks.next()
+    if (next.done === true) throw new PackRefusedError('the pack ends early')
+    start = Buffer.concat([start, next.value])
+  }
+  const version = start.readUInt32BE(4)
+  if (start.toString('latin1', 0, 4) !== 'PACK' || (version !== 2 && version !== 3))
+    throw new PackRefusedError('this is not a pack')
+  if (start.readUInt32BE(8) > PACK_OBJECTS_MAX)
+    throw new PackRefusedError(`the pack has more than ${PACK_OBJECTS_MAX} objects: push in steps`)
+  return start
+}
+
+/** Gives git the pack. When git has ended already, the caller reads on to the end of what the client sends. */
+async function feed(git: GitProcess, start: Uint8Array, rest: AsyncIterator<Uint8Array>): Promise<void> {
+  let isOpen = true
+  const closed = new Promise<void>((resolve) => {
+    git.stream.once('close', () => {
+      isOpen = false
+      resolve()
+    })
+  })
+  for (let chunk: Uint8Array = start; isOpen;) {
+    if (!git.stream.write(chunk)) {
+      const timer = setTimeout(() => git.kill(), PACK_PIECE_MS)
+      await Promise.race([new Promise((resolve) => git.stream.once('drain', resolve)), closed])
+      clearTimeout(timer)
+    }
+    const next = await rest.next()
+    if (next.done === true) break
+    chunk = next.value
+  }
+  git.stream.end()
+}
+
+/** What index-pack prints is the pack's name. It must be read, or the connection would not end. */
+async function drain(stream: Duplex): Promise<void> {
+  try {
+    for await (const _ of stream) continue
+  } catch {
+    // git ended before it had read everything; its exit says why.
+  }
+}
+
+function refusal(
+  { code, signal, stderr }: { code: number | null; signal: string | null; stderr: string },
+  command: string,
+): Error {
+  const cause = new GitProcessError('exit', `git ${command} ended with ${code ?? signal}: ${stderr}`, {
+    stderr,
+  })
+  if (signal !== null) return new PackRefusedError('the pack takes too long to unpack', { cause })
+  const said = /^(?:fatal|error): (.*)$/m.exec(stderr)?.[1] ?? 'it cannot be unpacked'
+  const reason = /attempting to allocate/.test(said)
+    ? `an object of the pack is larger than ${PACK_ALLOCATION_MAX_BYTES / 1024 / 1024} MiB`
+    : said
+  return new PackRefusedError(reason, { cause })
+}
