@@ -1,5 +1,5 @@
 /** Packing a repository while it is used. */
-import { readdir, utimes } from 'node:fs/promises'
+import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -72,6 +72,18 @@ test('packs stay few when a repository is packed again and again', async () => {
   }
   expect((await store.clutter(repo)).packs).toBeLessThan(5)
   expect(await store.countCommits(repo, head!)).toBe(40)
+})
+
+test('what a crash left of a write goes after a day', async () => {
+  await history(1)
+  const objects = join(store.gitDir(repo), 'objects')
+  const [folder = ''] = (await readdir(objects)).filter((name) => name.length === 2)
+  const path = (name: string) => join(objects, folder, name)
+  for (const name of ['tmp_obj_old', 'tmp_obj_new']) await writeFile(path(name), 'half')
+  const then = new Date(Date.now() - 2 * DAY_MS)
+  await utimes(path('tmp_obj_old'), then, then)
+  await store.repack(repo)
+  expect(await readdir(join(objects, folder))).toEqual(['tmp_obj_new'])
 })
 
 test('an empty repository is packed too', async () => {

@@ -152,10 +152,13 @@ function packNames(output: Buffer): string[] {
 /** What an interrupted writer or repack left. */
 async function removeTemporaries(gitDir: string): Promise<void> {
   const oldest = Date.now() - GIT_TEMPORARY_FILE_MAX_AGE_MS
-  for (const folder of ['objects', 'objects/pack'])
-    for (const name of await readdir(join(gitDir, folder))) {
+  const objects = join(gitDir, 'objects')
+  const names = await readdir(objects)
+  const folders = ['', 'pack', ...names.filter((name) => /^[0-9a-f]{2}$/.test(name))]
+  for (const folder of folders)
+    for (const name of folder === '' ? names : await readdir(join(objects, folder))) {
       if (!/^\.?tmp[_-]/.test(name)) continue
-      const path = join(gitDir, folder, name)
+      const path = join(objects, folder, name)
       if (((await stat(path).catch(() => null))?.mtimeMs ?? Infinity) < oldest)
         await rm(path, { recursive: true, force: true })
     }
