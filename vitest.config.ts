@@ -53,6 +53,8 @@ export default defineConfig({
                 // What these look at does not depend on the rows' place.
                 exclude: [
                   'e2e/start.e2e.ts',
+                  'e2e/contention.e2e.ts',
+                  'e2e/crashes.e2e.ts',
                   'e2e/git.e2e.ts',
                   'e2e/cells.e2e.ts',
                   'e2e/left-behind.e2e.ts',

@@ -30,6 +30,8 @@ interface Attempt {
 }
 
 export interface Writers {
+  /** Gets the next push ready, which takes a while. */
+  prepare(): Promise<void>
   /** Writes until the hub no longer answers. */
   write(): Promise<void>
   /** Looks at what was written since the last check. */
@@ -53,21 +55,25 @@ export async function startWriters(hub: HubProcess, work: string, random: () => 
   remote.password = tokens.alice
   await git(work, ['clone', '--quiet', '--branch', pushedBranch, remote.href, clone])
 
+  function nextPath(kind: Kind): string {
+    counter += 1
+    return `${kind}/${counter}.${kind === 'commits' || kind === 'pushes' ? 'txt' : 'bin'}`
+  }
+
   /** One attempt: remembered before it is made, acknowledged when `send` resolves. False when the hub is gone. */
   async function attempt(
     kind: Kind,
     branch: string,
+    path: string,
     content: Buffer,
-    send: (path: string) => Promise<void>,
+    send: () => Promise<void>,
   ): Promise<boolean> {
-    counter += 1
-    const path = `${kind}/${counter}.${kind === 'commits' || kind === 'pushes' ? 'txt' : 'bin'}`
     const sha256 = createHash('sha256').update(content).digest('hex')
     const made: Attempt = { kind, branch, sha256, isAcknowledged: false }
     attempts.set(path, made)
     unchecked.push(path)
     try {
-      await send(path)
+      await send()
       made.isAcknowledged = true
       return true
     } catch (error) {
@@ -80,7 +86,8 @@ export async function startWriters(hub: HubProcess, work: string, random: () => 
   const small = () => Buffer.from(`${random()}\n`)
   const commitOne = () => {
     const content = small()
-    return attempt('commits', 'main', content, async (path) => {
+    const path = nextPath('commits')
+    return attempt('commits', 'main', path, content, async () => {
       const lines = [
         { key: 'header', value: { summary: path } },
         { key: 'file', value: { path, content: content.toString('base64'), encoding: 'base64' } },
@@ -95,24 +102,35 @@ export async function startWriters(hub: HubProcess, work: string, random: () => 
   }
   const uploadOne = (kind: 'lfs' | 'xet') => {
     const content = randomBytes(largeBytes)
-    return attempt(kind, 'main', content, async (path) => {
+    const path = nextPath(kind)
+    return attempt(kind, 'main', path, content, async () => {
       const file = { path, content: new Blob([content]) }
       await uploadFile({ ...caller, repo, file, useXet: kind === 'xet' })
     })
   }
-  const pushOne = async () => {
+  let ready: { path: string; content: Buffer } | null = null
+  async function prepare(): Promise<void> {
     // What a push that was cut off did is the hub's to say.
-    await git(clone, ['fetch', '--quiet', 'origin']).catch(() => undefined)
+    await git(clone, ['fetch', '--quiet', 'origin'])
     await git(clone, ['reset', '--quiet', '--hard', `origin/${pushedBranch}`])
-    const content = small()
-    return attempt('pushes', pushedBranch, content, async (path) => {
-      await mkdir(join(clone, 'pushes'), { recursive: true })
-      await writeFile(join(clone, path), content)
-      await git(clone, ['add', path])
-      const who = ['-c', 'user.name=alice', '-c', 'user.email=alice@example.org']
-      await git(clone, [...who, 'commit', '--quiet', '-m', path])
-      await git(clone, ['push', '--quiet', 'origin', `HEAD:${pushedBranch}`])
-    })
+    ready = { path: nextPath('pushes'), content: small() }
+    await mkdir(join(clone, 'pushes'), { recursive: true })
+    await writeFile(join(clone, ready.path), ready.content)
+    await git(clone, ['add', ready.path])
+    const who = ['-c', 'user.name=alice', '-c', 'user.email=alice@example.org']
+    await git(clone, [...who, 'commit', '--quiet', '-m', ready.path])
+  }
+  const pushOne = async () => {
+    try {
+      if (ready === null) await prepare()
+    } catch (error) {
+      if (isGone(error)) return false
+      throw error
+    }
+    const { path, content } = ready!
+    ready = null
+    const send = async () => void (await git(clone, ['push', '--quiet', 'origin', `HEAD:${pushedBranch}`]))
+    return attempt('pushes', pushedBranch, path, content, send)
   }
 
   async function checkPaths(paths: readonly string[], when: string): Promise<void> {
@@ -143,6 +161,7 @@ export async function startWriters(hub: HubProcess, work: string, random: () => 
   }
 
   return {
+    prepare,
     async write() {
       const loops = [commitOne, () => uploadOne('lfs'), () => uploadOne('xet'), pushOne]
       await Promise.all(

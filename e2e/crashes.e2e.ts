@@ -15,7 +15,7 @@ import { printOnFailure, startHub, type HubProcess } from './hub-process.ts'
 
 const rounds = Number(process.env['CAIRN_CRASH_ROUNDS'] ?? 20)
 const seed = Number(process.env['CAIRN_CRASH_SEED'] ?? Date.now() % 1_000_000)
-const killedWithinMs = 900
+const killedWithinMs = 1_200
 const startMaxMs = 5_000
 
 let work: string
@@ -47,6 +47,7 @@ test(
   async () => {
     const startsMs: number[] = []
     for (let round = 1; round <= rounds; round += 1) {
+      await writers.prepare()
       const writing = writers.write()
       await delay(random() * killedWithinMs)
       await hub.kill('SIGKILL')
@@ -71,5 +72,5 @@ test(
 async function leftovers(dataDir: string): Promise<string[]> {
   const staged = await readdir(join(dataDir, 'blobs', 'staging'))
   const inRepos = await readdir(join(dataDir, 'repos'), { recursive: true })
-  return [...staged, ...inRepos.filter((path) => /(?:^|\/)(?:incoming|quarantine)|\.lock$/.test(path))]
+  return [...staged, ...inRepos.filter((path) => /^(?:incoming|discarded)\/|\.lock$/.test(path))]
 }

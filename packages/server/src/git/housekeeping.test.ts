@@ -77,7 +77,7 @@ test('packs stay few when a repository is packed again and again', async () => {
 test('what a crash left of a write goes after a day', async () => {
   await history(1)
   const objects = join(store.gitDir(repo), 'objects')
-  const [folder = ''] = (await readdir(objects)).filter((name) => name.length === 2)
+  const folder = (await readdir(objects)).find((name) => name.length === 2)!
   const path = (name: string) => join(objects, folder, name)
   for (const name of ['tmp_obj_old', 'tmp_obj_new']) await writeFile(path(name), 'half')
   const then = new Date(Date.now() - 2 * DAY_MS)
