@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { commit, createRepo, uploadFile } from '@huggingface/hub'
-import type * as Hub from '@huggingface/hub'
+import type * as HubClient from '@huggingface/hub'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -140,7 +140,7 @@ describe.skipIf(!isInstalled)('a page of another origin', () => {
       page.evaluate(
         async ({ hubUrl, accessToken }) => {
           const { hubClient: client } = globalThis as unknown as {
-            hubClient: typeof Hub
+            hubClient: typeof HubClient
           }
           const at = { hubUrl, accessToken, repo: 'alice/from-browser' }
           const digest = async (blob: Blob) =>

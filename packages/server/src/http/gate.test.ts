@@ -12,6 +12,7 @@ test.each([
   ['/acme/tiny.git/info/lfs/objects/batch', 'api'],
   ['/acme/tiny/info/refs?service=git-upload-pack', 'api'],
   ['/acme/tiny/git-receive-pack', 'api'],
+  ['/v2/acme/tiny/manifests/latest', 'resolvers'],
   ['/acme/tiny', 'pages'],
   ['/search?q=/resolve/', 'pages'],
 ])('%s counts as %s', (url, bucket) => expect(bucketOf(url)).toBe(bucket))

@@ -38,15 +38,17 @@ export function openGate(
     limits.failures === null
       ? ({ credential }: Visit) => authenticate(ops, credential)
       : identifier(ops, limits.windowS, limits.failures, isTrustedPeer)
+  const visitor = async (visit: Visit): Promise<Principal> =>
+    visit.ownCredential || visit.credential === null ? { kind: 'anonymous' } : identify(visit)
   const { quotas, windowS } = limits
+  if (quotas === null) return { admit: visitor }
   const counter = new WindowCounter(windowS, ops.clock)
 
   return {
     async admit(visit, response) {
-      if (visit.ownCredential) return { kind: 'anonymous' }
-      const principal = await identify(visit)
-      const bucket = quotas === null ? null : bucketOf(visit.url)
-      if (quotas === null || bucket === null) return principal
+      const principal = await visitor(visit)
+      const bucket = visit.ownCredential ? null : bucketOf(visit.url)
+      if (bucket === null) return principal
       const isAccount = principal.kind === 'user'
       // A proxy that does not say for whom it asks would be one client for all of them.
       if (!isAccount && isTrustedPeer(visit.address)) return principal
@@ -80,7 +82,7 @@ function identifier(
   const accepted = new LRUCache<string, true>({ max: ACCEPTED_TOKENS_MAX })
 
   return async ({ address, credential }) => {
-    if (credential === null || isTrustedPeer(address)) return authenticate(ops, credential)
+    if (isTrustedPeer(address)) return authenticate(ops, credential)
     const client = clientOfAddress(address)
     let principal: Principal
     try {
@@ -110,14 +112,14 @@ function tooMany({ resetS }: Standing, what: string): HubError {
 }
 
 /**
- * The Hub's buckets. Git, LFS and CAS belong to the API: here they have no host of their own. `raw` belongs to the
- * resolvers, since it serves content. Null: never limited.
+ * The Hub's buckets. Git, LFS and CAS belong to the API: here they have no host of their own. `raw` and Ollama's pulls
+ * belong to the resolvers, since they serve content. Null: never limited.
  */
 export function bucketOf(url: string): RateBucket | null {
   const path = url.split('?', 1)[0] ?? ''
   if (path === '/health') return null
   if (/^\/(?:api|oauth|cas|\.well-known)\//.test(path)) return 'api'
-  if (/\/(?:resolve|raw)\//.test(path)) return 'resolvers'
+  if (path.startsWith('/v2/') || /\/(?:resolve|raw)\//.test(path)) return 'resolvers'
   return /\/(?:info\/(?:refs|lfs\/.*)|git-(?:upload|receive)-pack)$/.test(path) ? 'api' : 'pages'
 }
 

@@ -6,6 +6,7 @@ import { formatDigest, MANIFEST_TYPE } from '@cairn/protocol/api/ollama-manifest
 import { HubError } from '@cairn/protocol/errors'
 
 import { pullBlob, pullFiles, pullManifest, type ChosenFile } from '../../ops/gguf-pull.ts'
+import { OPAQUE_HEADERS } from '../content-headers.ts'
 import { countDownload } from '../count-download.ts'
 import { rangedReply } from '../ranged.ts'
 import type { Reply } from '../reply.ts'
@@ -106,7 +107,7 @@ async function blob(call: Call): Promise<Reply> {
   const digest = call.params['digest'] ?? ''
   const { repo, content, isModel } = await pullBlob(call.ops, call.principal, call.repo, digest)
   const headers = {
-    'Content-Type': 'application/octet-stream',
+    ...OPAQUE_HEADERS,
     'Docker-Content-Digest': digest,
     ETag: `"${digest}"`,
     'Accept-Ranges': 'bytes',
