@@ -56,10 +56,10 @@ export function settingsOf(generations: readonly Generation[]): Setting[] {
       })),
     ),
   )
-  return all.filter(
-    ({ inTest, mount, usesXet }) =>
-      (isFull || inTest === 'everywhere' || (mount === 'root' && usesXet)) &&
-      // Where the rows lie makes no difference to a prefix: one engine is enough.
-      (mount === 'root' || process.env['CAIRN_TEST_DATABASE'] !== 'postgres'),
-  )
+  const isPostgres = process.env['CAIRN_TEST_DATABASE'] === 'postgres'
+  return all.filter(({ inTest, mount, usesXet }) => {
+    const isEverywhere = isFull || inTest === 'everywhere'
+    // Where the rows lie makes no difference to a prefix, or to how a client speaks of Xet: one engine is enough.
+    return isPostgres ? isEverywhere && mount === 'root' : isEverywhere || (mount === 'root' && usesXet)
+  })
 }

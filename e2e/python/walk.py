@@ -259,12 +259,12 @@ from huggingface_hub import hf_hub_download
 repo, kind = sys.argv[1:]
 print(open(hf_hub_download(repo, "slashes.txt", repo_type=kind, cache_dir=tempfile.mkdtemp())).read(), end="")
 """
-reader = subprocess.run(
+from_environment = plan["kind"] == "model" and subprocess.run(
     [sys.executable, "-c", reading, repo, plan["kind"]],
     env={**os.environ, "HF_ENDPOINT": f"{api.endpoint}/"}, stdout=subprocess.PIPE, text=True, check=True,
-)
+).stdout
 step("slashes", name=sloppy.whoami()["name"], files=sloppy.list_repo_files(**at), content=text_of("slashes.txt"),
-     from_environment=reader.stdout)
+     from_environment=from_environment)
 
 api.move_repo(from_id=repo, to_id=plan["renamed"], repo_type=plan["kind"])
 old_id = api.repo_info(**at).id
