@@ -154,6 +154,7 @@ describe('a blob', () => {
       'accept-ranges': 'bytes',
       'docker-content-digest': digestOf(bytes),
       'content-type': 'application/octet-stream',
+      location: hub.url + path,
     })
     const whole = await hub.fetch(null, path)
     expect(lines(new Uint8Array(await whole.arrayBuffer()))).toBe(lines(bytes))

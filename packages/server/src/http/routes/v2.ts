@@ -4,6 +4,7 @@
  */
 import { formatDigest, MANIFEST_TYPE } from '@cairn/protocol/api/ollama-manifest'
 import { HubError } from '@cairn/protocol/errors'
+import { formatRepoId } from '@cairn/protocol/repo-id'
 
 import { pullBlob, pullFiles, pullManifest, type ChosenFile } from '../../ops/gguf-pull.ts'
 import { OPAQUE_HEADERS } from '../content-headers.ts'
@@ -103,6 +104,10 @@ function fileShape({ path, oid, sha256, sizeBytes }: ChosenFile): object {
   return { rfilename: path, blobId: oid, size: sizeBytes, sha256 }
 }
 
+/**
+ * The address stands in `Location` too: Ollama takes from there where to send its ranges, and without it gives up on
+ * anything but a redirect to another host (server/download.go, 0.6.5). Newer ones do without.
+ */
 async function blob(call: Call): Promise<Reply> {
   const digest = call.params['digest'] ?? ''
   const { repo, content, isModel } = await pullBlob(call.ops, call.principal, call.repo, digest)
@@ -111,6 +116,7 @@ async function blob(call: Call): Promise<Reply> {
     'Docker-Content-Digest': digest,
     ETag: `"${digest}"`,
     'Accept-Ranges': 'bytes',
+    Location: `${call.site.base}/v2/${formatRepoId(repo)}/blobs/${digest}`,
   }
   const reply = rangedReply(content, headers, call.headers)
   if (isModel && reply.content !== undefined) countDownload(call, repo.id)
