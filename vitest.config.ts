@@ -54,6 +54,7 @@ export default defineConfig({
                 exclude: [
                   'e2e/start.e2e.ts',
                   'e2e/contention.e2e.ts',
+                  'e2e/repository.e2e.ts',
                   'e2e/crashes.e2e.ts',
                   'e2e/git.e2e.ts',
                   'e2e/cells.e2e.ts',
