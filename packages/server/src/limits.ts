@@ -228,6 +228,9 @@ export const PUSH_OBJECTS_AT_ONCE = 256
 /** While a push is looked at, the client hears something this often. */
 export const PUSH_KEEP_ALIVE_MS = 5_000
 
+/** A compressed body, when it is inflated. */
+export const INFLATED_BODY_MAX_BYTES = 64 * MIB
+
 /** What a client sends to fetch, inflated: some 300,000 wants of a partial clone. */
 export const FETCH_REQUEST_MAX_BYTES = 16 * MIB
 

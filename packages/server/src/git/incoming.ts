@@ -16,6 +16,7 @@ import {
   PACK_STREAM_ABOVE_BYTES,
   PUSH_MAX_BYTES,
 } from '../limits.ts'
+import { deepestDelta } from './delta-depth.ts'
 import { syncFolder } from './durable.ts'
 import { PackRefusedError } from './git-store.ts'
 import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
@@ -51,7 +52,7 @@ export class Incoming implements AsyncDisposable {
       const objectCount = start.readUInt32BE(8)
       if (objectCount > 0) {
         await this.#index(start, iterator, objectCount, signal)
-        await this.#assertShallowDeltas(objectCount, signal)
+        await this.#assertShallowDeltas(objectCount)
         this.#hasPack = true
       }
     } finally {
@@ -136,16 +137,12 @@ export class Incoming implements AsyncDisposable {
   }
 
   /** A chain of tens of thousands of deltas costs every reader of its end as many steps. */
-  async #assertShallowDeltas(objectCount: number, signal: AbortSignal): Promise<void> {
+  async #assertShallowDeltas(objectCount: number): Promise<void> {
     if (objectCount <= DELTA_DEPTH_MAX) return
     const folder = join(this.#gitDir, 'objects/pack')
     const name = (await readdir(folder)).find((file) => file.endsWith('.pack'))!
-    const args = ['index-pack', '--verify-stat-only', join(folder, name)]
-    const call = { args, gitDir: this.#gitDir, signal, timeoutMs: PACK_CHECK_MS }
-    const chains = (await this.#helper.runGit(call)).toString().matchAll(/^chain length = (\d+):/gm)
-    for (const [, length] of chains)
-      if (Number(length) > DELTA_DEPTH_MAX)
-        throw new PackRefusedError(`a chain of deltas is longer than ${DELTA_DEPTH_MAX}`)
+    if ((await deepestDelta(join(folder, name), DELTA_DEPTH_MAX)) > DELTA_DEPTH_MAX)
+      throw new PackRefusedError(`a chain of deltas is longer than ${DELTA_DEPTH_MAX}`)
   }
 }
 

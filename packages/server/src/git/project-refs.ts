@@ -5,7 +5,7 @@
 import { lstat, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { isOid } from '@cairn/protocol/git/objects'
+import { type GitObjectType, isOid } from '@cairn/protocol/git/objects'
 import { assertRefName } from '@cairn/protocol/git/paths'
 
 import { PACKED_REFS_MIN } from '../limits.ts'
@@ -13,18 +13,22 @@ import { replaceUnderLock, syncFolder } from './durable.ts'
 import type { GitHelper } from './helper.ts'
 import { packRefs } from './packed-refs.ts'
 
+type TypeOf = (oid: string) => Promise<GitObjectType | null>
+
+const OIDS_AT_ONCE = 256
+
 export interface RefChange {
   name: string
   /** Null deletes it. */
   oid: string | null
 }
 
-/** `isCommit` answers whether the repository has this commit. */
+/** `typeOf` answers what the repository has by this oid. */
 export async function projectRefs(
   helper: GitHelper,
   gitDir: string,
   refs: readonly RefChange[],
-  isCommit: (oid: string) => Promise<boolean>,
+  typeOf: TypeOf,
 ): Promise<void> {
   for (const { name, oid } of refs) {
     assertRefName(name)
@@ -32,9 +36,9 @@ export async function projectRefs(
   }
   const [only] = refs
   if (only === undefined) return
-  if (refs.length === 1 && (await moveLooseBranch(gitDir, only, isCommit))) return
+  if (refs.length === 1 && (await moveLooseBranch(gitDir, only, typeOf))) return
 
-  if (refs.length >= PACKED_REFS_MIN && (await packRefs(gitDir, refs))) {
+  if (refs.length >= PACKED_REFS_MIN && (await areSound(refs, typeOf)) && (await packRefs(gitDir, refs))) {
     // Notes in the file where annotated tags lead, which spares every fetch the look at each.
     await helper.runGit({ args: ['pack-refs', '--all'], gitDir })
     return
@@ -66,11 +70,7 @@ export async function projectHead(gitDir: string, branch: string): Promise<void>
  * The usual case without a process: moving a branch that lies in a file of its own. Does what git does, under
  * git's lock and with git's checks; whatever is not that simple is left to git.
  */
-async function moveLooseBranch(
-  gitDir: string,
-  { name, oid }: RefChange,
-  isCommit: (oid: string) => Promise<boolean>,
-): Promise<boolean> {
+async function moveLooseBranch(gitDir: string, { name, oid }: RefChange, typeOf: TypeOf): Promise<boolean> {
   if (oid === null || !name.startsWith('refs/heads/')) return false
   const path = join(gitDir, name)
   const isPlain = async () => {
@@ -81,8 +81,20 @@ async function moveLooseBranch(
       return false
     }
   }
-  if (!(await isPlain()) || !(await isCommit(oid))) return false
+  if (!(await isPlain()) || (await typeOf(oid)) !== 'commit') return false
   return replaceUnderLock(path, `${oid}\n`, isPlain)
+}
+
+/** git's own checks, made for all before anything is written; what fails them is left to git to refuse. */
+async function areSound(refs: readonly RefChange[], typeOf: TypeOf): Promise<boolean> {
+  const types = new Map<string, GitObjectType | null>()
+  const oids = [...new Set(refs.flatMap(({ oid }) => oid ?? []))]
+  for (let at = 0; at < oids.length; at += OIDS_AT_ONCE)
+    await Promise.all(oids.slice(at, at + OIDS_AT_ONCE).map(async (oid) => types.set(oid, await typeOf(oid))))
+  return refs.every(({ name, oid }) => {
+    const type = oid === null ? 'commit' : types.get(oid)
+    return type === 'commit' || (type === 'tag' && !name.startsWith('refs/heads/'))
+  })
 }
 
 function isInTheWay(deletions: readonly RefChange[], updates: readonly RefChange[]): boolean {

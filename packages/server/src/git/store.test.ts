@@ -50,6 +50,50 @@ describe('refs', () => {
     expect(await store.listRefs(repo)).toEqual([{ name: 'refs/heads/a/c', oid }])
   })
 
+  test('many at once are one file, which git reads as its own', async () => {
+    const one = await commit([], { a: '1' })
+    const two = await commit([one], { a: '2' })
+    git('-c', 'user.name=a', '-c', 'user.email=a@b', 'tag', '-a', '-m', 'x', 'annotated', one)
+    const tag = git('rev-parse', 'annotated').trim()
+    await store.projectRefs(repo, [
+      { name: 'refs/heads/main', oid: one },
+      { name: 'refs/heads/a/b', oid: one },
+    ])
+    const many = Array.from({ length: 100 }, (_, n) => ({ name: `refs/tags/ü${n}`, oid: n % 2 ? tag : two }))
+    await store.projectRefs(repo, [
+      ...many,
+      { name: 'refs/heads/main', oid: two },
+      { name: 'refs/heads/a/b', oid: null },
+      { name: 'refs/heads/a', oid: two },
+    ])
+    const expected = [...many, { name: 'refs/heads/main', oid: two }, { name: 'refs/heads/a', oid: two }]
+    const byName = (refs: { name: string; oid: string | null }[]) =>
+      refs.map(({ name, oid }) => `${name} ${oid}`).toSorted()
+    expect(byName(await store.listRefs(repo))).toEqual(
+      byName([...expected, { name: 'refs/tags/annotated', oid: tag }]),
+    )
+    expect(git('rev-parse', 'refs/tags/ü1^{commit}').trim()).toBe(one)
+    expect(readdirSync(join(store.gitDir(repo), 'refs/tags'))).toEqual([])
+    expect(await store.fsck(repo)).toEqual([])
+
+    await store.projectRefs(
+      repo,
+      many.map(({ name }) => ({ name, oid: null })),
+    )
+    expect((await store.listRefs(repo)).map(({ name }) => name)).toEqual([
+      'refs/heads/a',
+      'refs/heads/main',
+      'refs/tags/annotated',
+    ])
+    // All or none, and never one to what is not there, or a branch to a tag.
+    for (const bad of [
+      { name: 'refs/tags/bad', oid: 'a'.repeat(40) },
+      { name: 'refs/heads/bad', oid: tag },
+    ])
+      await expect(store.projectRefs(repo, [...many, bad])).rejects.toMatchObject({ reason: 'exit' })
+    expect(await store.listRefs(repo)).toHaveLength(3)
+  })
+
   test('HEAD follows, also to a branch that does not exist yet', async () => {
     expect(git('symbolic-ref', 'HEAD').trim()).toBe('refs/heads/main')
     await store.projectRefs(repo, [], 'refs/heads/other')

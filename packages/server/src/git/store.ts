@@ -140,8 +140,8 @@ export class BareGitStore implements GitStore {
   }
 
   async projectRefs(repoId: string, refs: readonly RefChange[], head?: string): Promise<void> {
-    const isCommit = async (oid: string) => (await this.stat(repoId, oid))?.type === 'commit'
-    await projectRefs(this.helper, this.gitDir(repoId), refs, isCommit)
+    const typeOf = async (oid: string) => (await this.stat(repoId, oid))?.type ?? null
+    await projectRefs(this.helper, this.gitDir(repoId), refs, typeOf)
     if (head !== undefined) await projectHead(this.gitDir(repoId), head)
   }
 

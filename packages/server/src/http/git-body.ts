@@ -1,13 +1,17 @@
-/** Bodies of git's own requests: with or without a length, with or without gzip, never more than a limit when inflated. */
+/** Bodies of git's own requests: with or without a length, with or without gzip, never more than a limit. */
 import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 
 import { HubError } from '@cairn/protocol/errors'
 
+import { INFLATED_BODY_MAX_BYTES } from '../limits.ts'
 import { readChunks } from './body.ts'
 
-/** Chunks of the body, inflated, at most `sizeBytesMax` in all; what came over the wire is bounded by the same. */
+/**
+ * Chunks of the body, inflated, at most `sizeBytesMax` in all. git compresses lists of what it wants and has, never
+ * packs; so what was compressed has a lower limit.
+ */
 export function gitBody(
   body: IncomingMessage,
   type: string,
@@ -19,7 +23,8 @@ export function gitBody(
   if (encoding === 'identity') return readChunks(body, sizeBytesMax)
   if (encoding !== 'gzip' && encoding !== 'x-gzip')
     throw new HubError('UnsupportedMediaType', 'The Content-Encoding is neither gzip nor none')
-  return inflate(readChunks(body, sizeBytesMax), sizeBytesMax)
+  const inflatedMaxBytes = Math.min(sizeBytesMax, INFLATED_BODY_MAX_BYTES)
+  return inflate(readChunks(body, inflatedMaxBytes), inflatedMaxBytes)
 }
 
 async function* inflate(chunks: AsyncIterable<Uint8Array>, sizeBytesMax: number): AsyncGenerator<Uint8Array> {

@@ -50,10 +50,11 @@ export async function assertContents(pushed: Pushed): Promise<string[]> {
   const ended = new AbortController()
   const both = AbortSignal.any([signal, ended.signal])
   try {
-    const [pointers] = await Promise.all([
-      assertObjects(pushed, incoming.newObjects(tips, known, both)),
-      assertPaths(incoming.newPaths(tips, known, both)),
-    ])
+    const paths = assertPaths(incoming.newPaths(tips, known, both))
+    paths.catch(() => {})
+    // The walk over the objects goes first in what is said: a folder that is missing has no paths, either.
+    const pointers = await assertObjects(pushed, incoming.newObjects(tips, known, both))
+    await paths
     return pointers
   } finally {
     // When one of the walks has found something, the other is of no use any more.

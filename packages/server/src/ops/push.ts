@@ -52,15 +52,21 @@ export async function openPush(
   const repo = await repoFor(ctx, principal, locator, 'write')
   const chunks = body[Symbol.asyncIterator]()
   const reader = new ReceiveReader()
-  for (let isRead = false; !isRead;) {
-    const next = await chunks.next()
-    if (next.done === true) throw new HubError('BadRequest', 'The push ends before its last command')
-    isRead = reader.push(next.value)
+  let isUnderWay = false
+  try {
+    for (let isRead = false; !isRead;) {
+      const next = await chunks.next()
+      if (next.done === true) throw new HubError('BadRequest', 'The push ends before its last command')
+      isRead = reader.push(next.value)
+    }
+    const { capabilities, commandCount } = reader.request
+    if (commandCount === 0) return { capabilities, run: null }
+    const pushing = new Pushing(ctx, principal, locator, repo, reader.request, signal)
+    isUnderWay = true
+    return { capabilities, run: () => pushing.run(following(reader.rest(), chunks)) }
+  } finally {
+    if (!isUnderWay) await chunks.return?.()
   }
-  const { capabilities, commandCount } = reader.request
-  if (commandCount === 0) return { capabilities, run: null }
-  const pushing = new Pushing(ctx, principal, locator, repo, reader.request, signal)
-  return { capabilities, run: () => pushing.run(following(reader.rest(), chunks)) }
 }
 
 class Pushing {
