@@ -152,6 +152,8 @@ describe('what was handed out ends', () => {
     private?: boolean
     /** What there is for somebody who may only read. */
     scope?: 'read'
+    /** What goes on: reading, where only the right to write was taken away. */
+    goesOn?: readonly string[]
   }
   let count = 0
   let last = ''
@@ -190,6 +192,14 @@ describe('what was handed out ends', () => {
       },
       end: () => operate('member', 'delete', { org: 'acme', user: 'bob' }),
     },
+    'when the member may only read': {
+      async who() {
+        await operate('member', 'create', { org: 'acme', user: 'bob', role: 'write' })
+        return 'bob'
+      },
+      end: () => operate('member', 'create', { org: 'acme', user: 'bob', role: 'read' }),
+      goesOn: ['reconstruction', 'fetch', 'get'],
+    },
     'when the account is deleted': {
       async who() {
         await operate('user', 'create', { name: 'carol' })
@@ -204,7 +214,10 @@ describe('what was handed out ends', () => {
     },
     'when the repository is disabled': { who: owner, end: (id) => update(id, { disabled: true }) },
     'for strangers, when the repository becomes private': {
-      who: () => Promise.resolve('bob'),
+      async who() {
+        await operate('user', 'create', { name: 'dave' })
+        return tokenOf('dave')
+      },
       end: (id) => update(id, { private: true }),
       private: false,
       scope: 'read',
@@ -244,7 +257,12 @@ describe('what was handed out ends', () => {
       ...(scope === 'write' ? { shard: 200, put: 200, part: 200, complete: 422 } : {}),
     })
     await end(id)
-    expect(await use()).toEqual(Object.fromEntries(Object.keys(before).map((name) => [name, 403])))
+    const goesOn = given.goesOn ?? []
+    expect(await use()).toEqual(
+      Object.fromEntries(
+        Object.entries(before).map(([name, status]) => [name, goesOn.includes(name) ? status : 403]),
+      ),
+    )
   })
 })
 

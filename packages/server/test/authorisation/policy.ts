@@ -2,7 +2,8 @@
  * Who may do what, as people are told it (docs/operations.md «Who may do what» holds the same table). Written by hand
  * and from nothing that the hub's code says: authorisation.test.ts asks the hub for every cell of it.
  *
- * A new route needs one line in `ROUTES`, and where it has a body one in ../repo-routes.ts.
+ * A new route needs one line in `ROUTES`, and where it has a body one in ../repo-routes.ts. What a query or a body makes
+ * of a route can have a line of its own, with the query or some words in brackets behind.
  */
 
 /**
@@ -21,7 +22,7 @@ export type RepoNeed = (typeof REPO_NEEDS)[number]
 /**
  * Needs towards anything else, the columns of `ON_HUB`. `account`: any token. `tokens`: make tokens. `storage`: list
  * one's own repositories with their sizes, `org storage` those of an organization. `create`: make repositories in the
- * organization. `members`: change its members, or find one by e-mail. `hub`: administer the instance.
+ * organization. `members`: change its members' roles; `find`: find one by e-mail. `hub`: administer the instance.
  */
 export const HUB_NEEDS = [
   'public',
@@ -30,6 +31,7 @@ export const HUB_NEEDS = [
   'storage',
   'org storage',
   'create',
+  'find',
   'members',
   'hub',
 ] as const
@@ -78,41 +80,41 @@ export const ON_REPOS = {
 
 export type PrincipalName = keyof typeof ON_REPOS
 
-const BAD_HERE = 'bad bad bad bad bad bad bad bad'
+const BAD_HERE = 'bad bad bad bad bad bad bad bad bad'
 
-/** Towards the hub: public, account, tokens, storage, org storage, create, members, hub. */
+/** Towards the hub: public, account, tokens, storage, org storage, create, find, members, hub. */
 export const ON_HUB: Record<PrincipalName, string> = {
-  anonymous: 'yes login login login login login login login',
+  anonymous: 'yes login login login login login login login login',
   'an unknown token': BAD_HERE,
   'a revoked token': BAD_HERE,
   'an expired token': BAD_HERE,
   'a token of a deleted account': BAD_HERE,
 
-  stranger: 'yes yes yes yes no no no no',
-  'stranger, read token': 'yes yes no yes no no no no',
-  'stranger, fine-grained: everything': 'yes yes no yes no no no no',
+  stranger: 'yes yes yes yes no no no no no',
+  'stranger, read token': 'yes yes no yes no no no no no',
+  'stranger, fine-grained: everything': 'yes yes no yes no no no no no',
 
-  owner: 'yes yes yes yes no no no no',
-  'owner, read token': 'yes yes no yes no no no no',
-  'owner, fine-grained: the account': 'yes yes no yes no no no no',
-  'owner, fine-grained: read the account': 'yes yes no yes no no no no',
-  'owner, fine-grained: these repositories': 'yes yes no no no no no no',
-  'owner, fine-grained: read these repositories': 'yes yes no no no no no no',
-  'owner, fine-grained: another repository': 'yes yes no no no no no no',
-  'owner, fine-grained: discussions': 'yes yes no no no no no no',
+  owner: 'yes yes yes yes no no no no no',
+  'owner, read token': 'yes yes no yes no no no no no',
+  'owner, fine-grained: the account': 'yes yes no yes no no no no no',
+  'owner, fine-grained: read the account': 'yes yes no yes no no no no no',
+  'owner, fine-grained: these repositories': 'yes yes no no no no no no no',
+  'owner, fine-grained: read these repositories': 'yes yes no no no no no no no',
+  'owner, fine-grained: another repository': 'yes yes no no no no no no no',
+  'owner, fine-grained: discussions': 'yes yes no no no no no no no',
 
-  'member: read': 'yes yes yes yes yes no no no',
-  'member: contributor': 'yes yes yes yes yes yes no no',
-  'member: contributor, its creator': 'yes yes yes yes yes yes no no',
-  'member: write': 'yes yes yes yes yes yes no no',
-  'member: write, read token': 'yes yes no yes yes no no no',
-  'member: write, fine-grained: another organization': 'yes yes no no no no no no',
-  'member: admin': 'yes yes yes yes yes yes yes no',
-  'former member': 'yes yes yes yes no no no no',
+  'member: read': 'yes yes yes yes yes no no no no',
+  'member: contributor': 'yes yes yes yes yes yes no no no',
+  'member: contributor, its creator': 'yes yes yes yes yes yes no no no',
+  'member: write': 'yes yes yes yes yes yes no no no',
+  'member: write, read token': 'yes yes no yes yes no no no no',
+  'member: write, fine-grained: another organization': 'yes yes no no no no no no no',
+  'member: admin': 'yes yes yes yes yes yes yes yes no',
+  'former member': 'yes yes yes yes no no no no no',
 
-  administrator: 'yes yes yes yes yes yes yes yes',
-  'administrator, read token': 'yes yes no yes yes no no no',
-  'administrator, fine-grained: read everything': 'yes yes no yes no no no no',
+  administrator: 'yes yes yes yes yes yes yes yes yes',
+  'administrator, read token': 'yes yes no yes yes no yes no no',
+  'administrator, fine-grained: read everything': 'yes yes no yes no no no no no',
 }
 
 /** A need, with the statuses of what happens then where that is not always 200: the second time it may be there already. */
@@ -142,6 +144,7 @@ export const ROUTES: Readonly<Record<string, Rule<RepoNeed | 'signature'>>> = {
   'GET {api}/xet-read-token/*': 'read',
   'GET {api}/xet-write-token/*': 'write',
   'POST {web}/info/lfs/objects/batch': 'write',
+  'POST {web}/info/lfs/objects/batch (download)': 'read',
   'POST {web}/info/lfs/verify': 'read',
   'PUT {web}/info/lfs/objects/:oid': 'signature',
   'GET {web}/info/lfs/objects/:oid': 'signature',
@@ -223,6 +226,7 @@ export const HUB_ROUTES: Readonly<Record<string, Rule<HubNeed>>> = {
   'GET /api/users/:user/socials': 'public',
   'GET /api/organizations/:org/overview': 'public',
   'GET /api/organizations/:org/members': 'public',
+  'GET /api/organizations/:org/members?email=viewer@example.org': 'find',
   'PUT /api/organizations/:org/members/:user/role': 'members',
   'GET /api/organizations/:org/followers': 'public',
   'GET /api/organizations/:org/avatar': 'public',
