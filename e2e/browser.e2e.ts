@@ -233,10 +233,9 @@ describe.skipIf(!isInstalled)('uploaded content', () => {
     await using control = await startPageServer({ '/page.html': html('control') })
     const page = await browser.newPage()
     await visit(page, `${control.url}/page.html`)
-    await delay(SETTLE_MS)
+    await expect.poll(() => server.beacons(), { timeout: 10_000 }).toContain('control')
     expect(await page.title()).toBe('ran')
     await page.close()
-    expect(server.beacons()).toContain('control')
   })
 
   test('does not run at resolve, nor at raw', async () => {
@@ -294,6 +293,7 @@ describe.skipIf(!isInstalled)('uploaded content', () => {
       `navigator.serviceWorker.register('${path}').then(() => 'registered', String)`,
     )
     expect(worker).toContain('SecurityError')
+    await expect.poll(() => server.beacons(), { timeout: 10_000 }).toContain('own-page')
     await delay(SETTLE_MS)
     await page.close()
     expect(server.beacons().slice(before)).toEqual(['own-page'])

@@ -191,6 +191,24 @@ api.delete_repo("acme/old")
     expect(await python(python019!, script, stripped.base)).toEqual(['acme/old', 'old'])
   })
 
+  test('git pushes more than it buffers, and clones it again', async () => {
+    const site = stripped.base + REGISTRY
+    await createRepo({ hubUrl: site, accessToken: TOKENS.alice, repo: 'acme/by-git' })
+    const git = (...args: string[]) =>
+      run('git', ['-c', `http.extraHeader=Authorization: Bearer ${TOKENS.alice}`, ...args], {
+        env: cleanEnv({ HOME: work, GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' }),
+      })
+    const [first, second] = [join(work, 'first'), join(work, 'second')]
+    await git('clone', '--quiet', `${site}/acme/by-git`, first)
+    await writeFile(join(first, 'large.txt'), noise('git', LARGE_BYTES))
+    await git('-C', first, 'add', '.')
+    const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.org']
+    await git('-C', first, ...author, 'commit', '--quiet', '-m', 'More than http.postBuffer')
+    await git('-C', first, 'push', '--quiet')
+    await git('clone', '--quiet', `${site}/acme/by-git`, second)
+    expect(sha256Of(await readFile(join(second, 'large.txt')))).toBe(sha256Of(noise('git', LARGE_BYTES)))
+  })
+
   const forged = {
     'X-Forwarded-Proto': 'https',
     'X-Forwarded-Host': 'evil.example',
