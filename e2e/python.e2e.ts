@@ -157,6 +157,11 @@ describe.each(settings)('huggingface_hub $label', ({ version, mount, usesXet, is
       expect(facts.files).toContain('.gitattributes')
     })
 
+    step('who may only read goes on with what is there, when asked for', async () => {
+      const { facts } = await walk.next('create as reader')
+      expect(facts).toEqual({ id: repo })
+    })
+
     step('the folder goes up the way this client knows', async () => {
       const { facts, exchanges } = await walk.next<{ head: string }>('upload')
       uploaded = facts.head

@@ -78,6 +78,9 @@ url = api.create_repo(**create)
 again = api.create_repo(**create, exist_ok=True)
 step("create", url=str(url), again=str(again), files=listed())
 
+reader = HfApi(token=os.environ["E2E_TOKEN_READER"])
+step("create as reader", id=reader.create_repo(**create, exist_ok=True).repo_id)
+
 api.upload_folder(**at, folder_path=plan["folder"], commit_message="The whole folder")
 step("upload", head=api.repo_info(**at).sha)
 

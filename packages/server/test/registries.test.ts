@@ -92,6 +92,20 @@ test('versions that raise over a commit that changes nothing are kept from findi
   expect(await oidsFor(old, '/api/models/alice/old')).toEqual(['string'])
 })
 
+test('the same versions are told of a model that they may read and not make', async () => {
+  const create = async (userAgent: string, name: string) => {
+    const init = post({ name, organization: 'anybody' })
+    const headers = { 'Content-Type': 'application/json', 'User-Agent': userAgent }
+    return hub.fetch('reader', `${PREFIX}/api/repos/create`, { ...init, headers })
+  }
+  const old = 'unknown/None; hf_hub/0.36.2; python/3.11.2'
+  const taken = await create(old, 'tiny')
+  expect(await taken.json()).toMatchObject({ url: `${hub.url}${PREFIX}/models/anybody/tiny` })
+  expect(taken.status).toBe(409)
+  await expectRefusal(await create(old, 'nowhere'), 'Forbidden')
+  await expectRefusal(await create('unknown/None; hf_hub/1.2.0', 'tiny'), 'Forbidden')
+})
+
 test('an object goes up and comes down under the prefix', async () => {
   const id = `${PREFIX.slice(1)}/anybody/tiny`
   const object = { oid: sha256('weights'), size: 7 }

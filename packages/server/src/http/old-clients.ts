@@ -1,4 +1,9 @@
 /** Mistakes of clients that people still have, where an answer can keep them from it. */
+import { HubError } from '@cairn/protocol/errors'
+
+import { repoFor, type RepoLocator } from '../ops/access.ts'
+import { nameTaken } from '../ops/places.ts'
+import type { Call } from './route.ts'
 import type { Site } from './urls.ts'
 
 /**
@@ -12,4 +17,18 @@ export function mistakesPrefix(site: Pick<Site, 'prefix'>, userAgent: string): b
   if (site.prefix === '' || version === null) return false
   const [major, minor] = version.slice(1).map(Number) as [number, number]
   return major === 0 || (major === 1 && minor < 2)
+}
+
+/**
+ * Told 403, the same versions look with `exist_ok` whether the model is there, and make up its address too. Who may
+ * read it is told instead that it is there, with the address that they understand.
+ */
+export async function conflictInstead(
+  { ops, principal, site, client }: Call,
+  error: unknown,
+  locator: RepoLocator,
+): Promise<unknown> {
+  const isRefused = error instanceof HubError && error.code === 'Forbidden' && locator.type === 'model'
+  if (!isRefused || !mistakesPrefix(site, client.userAgent)) return error
+  return repoFor(ops, principal, locator, 'read').then(nameTaken, () => error)
 }

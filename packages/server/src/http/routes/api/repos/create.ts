@@ -8,6 +8,7 @@ import { LFS_MULTIPART_ABOVE_MIN_BYTES } from '../../../../limits.ts'
 import { createRepo } from '../../../../ops/repos.ts'
 import { readJson } from '../../../body.ts'
 import { withUrl } from '../../../existing.ts'
+import { conflictInstead } from '../../../old-clients.ts'
 import { readVisibility, refuseSpaceSettings, VISIBILITY_FIELDS } from '../../../repo-body.ts'
 import type { Route } from '../../../route.ts'
 import { repoUrl } from '../../../urls.ts'
@@ -48,7 +49,8 @@ export const createRoutes: readonly Route[] = [
     method: 'POST',
     path: '/api/repos/create',
     hub: 'POST /api/repos/create',
-    async handle({ ops, principal, registry, site, body }) {
+    async handle(call) {
+      const { ops, principal, registry, site, body } = call
       const request = await readJson(body, Body, CREATE_BODY_MAX_BYTES)
       const type = request.type ?? 'model'
       const isPrivate = readVisibility(request)
@@ -70,7 +72,8 @@ export const createRoutes: readonly Route[] = [
         })
         return { json: { url: repoUrl(site, repo), name: `${repo.namespace}/${repo.name}`, id: repo.id } }
       } catch (error) {
-        throw withUrl(site, error)
+        const locator = { registry, type, namespace: request.organization ?? '', name: request.name }
+        throw withUrl(site, await conflictInstead(call, error, locator))
       }
     },
   },
