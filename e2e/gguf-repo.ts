@@ -20,15 +20,19 @@ export async function makeGgufRepo(
   endpoint: string,
   repo: string,
   files: Readonly<Record<string, Uint8Array | string>>,
-  { isPrivate = false }: { isPrivate?: boolean } = {},
+  { isPrivate = false, token = tokens.alice }: { isPrivate?: boolean; token?: string } = {},
 ): Promise<void> {
   const [organization, name] = repo.split('/')
-  await post(`${endpoint}/api/repos/create`, JSON.stringify({ organization, name, private: isPrivate }))
+  await post(
+    `${endpoint}/api/repos/create`,
+    JSON.stringify({ organization, name, private: isPrivate }),
+    token,
+  )
   const lines: unknown[] = [{ key: 'header', value: { summary: 'Models' } }]
   for (const [path, content] of Object.entries(files)) {
     const bytes = Buffer.from(content)
     if (path.endsWith('.gguf')) {
-      await uploadObject(endpoint, repo, bytes)
+      await uploadObject(endpoint, repo, bytes, token)
       const value = { path, algo: 'sha256', oid: sha256(bytes), size: bytes.length }
       lines.push({ key: 'lfsFile', value })
     } else {
@@ -36,14 +40,19 @@ export async function makeGgufRepo(
     }
   }
   const body = lines.map((line) => JSON.stringify(line)).join('\n')
-  await post(`${endpoint}/api/models/${repo}/commit/main`, body)
+  await post(`${endpoint}/api/models/${repo}/commit/main`, body, token)
 }
 
-async function uploadObject(endpoint: string, repo: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+async function uploadObject(
+  endpoint: string,
+  repo: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  token: string,
+): Promise<void> {
   const object = { oid: sha256(bytes), size: bytes.length }
   const batch = await fetch(`${endpoint}/${repo}.git/info/lfs/objects/batch`, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${tokens.alice}`, 'Content-Type': 'application/vnd.git-lfs+json' },
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/vnd.git-lfs+json' },
     body: JSON.stringify({ operation: 'upload', transfers: ['basic'], objects: [object] }),
   })
   const { objects } = (await batch.json()) as { objects: { actions?: { upload: { href: string } } }[] }

@@ -1,6 +1,6 @@
 /**
  * llama.cpp's `-hf`: the requests of common/hf-cache.cpp and common/download.cpp of b10434, and of the manifests that
- * versions before March 2026 asked for, sent by curl in their order; in the full matrix also by `llama-server` itself.
+ * older ones asked for, sent by curl in their order; in the full matrix also by `llama-server` itself.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,9 +11,10 @@ import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { builtClientsTimeoutMs, fetchLlamaServer, isFullMatrix, llamaCpp } from './built-clients.ts'
+import { builtClientsTimeoutMs, fetchLlamaServer, isBuilt, llamaCpp } from './built-clients.ts'
 import { cellsOf } from './cells.ts'
 import { makeGgufRepo, modelBytes, sha256 } from './gguf-repo.ts'
+import { guideBlocks } from './guide.ts'
 import { cleanEnv, printOnFailure, startHub, tokens, type HubProcess } from './hub-process.ts'
 import { mountPath } from './mount.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
@@ -179,66 +180,79 @@ describe.skipIf(!hasCurl).each(['root', 'prefix'] as const)('at the %s', (mount)
   })
 })
 
-describe.runIf(isFullMatrix).each(['root', 'prefix'] as const)('llama-server at the %s', (mount) => {
-  const step = cellsOf({ client: 'llama.cpp', version: llamaCpp.version, mount, xet: null })
-  let program: string
-  let cache: string
-  beforeAll(async () => {
-    program = await fetchLlamaServer()
-    cache = await mkdtemp(join(work, 'cache-'))
-  }, builtClientsTimeoutMs)
+describe.runIf(isBuilt('llama-server', 'python3', '--version')).each(['root', 'prefix'] as const)(
+  'llama-server at the %s',
+  (mount) => {
+    const step = cellsOf({ client: 'llama.cpp', version: llamaCpp.version, mount, xet: null })
+    let program: string
+    let cache: string
+    beforeAll(async () => {
+      program = await fetchLlamaServer()
+      cache = await mkdtemp(join(work, 'cache-'))
+    }, builtClientsTimeoutMs)
 
-  /** Downloads, then finds that the weights are no model; what counts is what it has by then. */
-  async function serve(id: string, token = ''): Promise<string> {
-    const endpoint = recorder.url + prefixes[mount]
-    const env = cleanEnv({ HF_ENDPOINT: endpoint, LLAMA_CACHE: cache, HOME: cache, HF_TOKEN: token })
-    const args = ['-hf', id, '--host', '127.0.0.1', '--port', '0', '--no-warmup']
-    const ended = await run(program, args, { env, timeout: 120_000 }).catch((error: unknown) => error)
-    const { stdout, stderr } = ended as { stdout: string; stderr: string }
-    return stdout + stderr
-  }
-  const cached = async (id: string) => {
-    const folder = join(cache, `models--${id.replace('/', '--')}`, 'snapshots')
-    const files: Record<string, string> = {}
-    for (const path of await readdir(folder, { recursive: true }))
-      if ((await stat(join(folder, path))).isFile())
-        files[path.slice(path.indexOf('/') + 1)] = sha256(await readFile(join(folder, path)))
-    return files
-  }
+    /** Downloads, then finds that the weights are no model; what counts is what it has by then. */
+    async function serve(id: string, token = ''): Promise<string> {
+      const endpoint = recorder.url + prefixes[mount]
+      const env = cleanEnv({ HF_ENDPOINT: endpoint, LLAMA_CACHE: cache, HOME: cache, HF_TOKEN: token })
+      const [guide = ''] = await guideBlocks('llama.cpp', 'sh')
+      const line = guide.split('\n').find((text) => text.startsWith('llama-server '))
+      // As the guide says, with another model and whatever port is free.
+      const args = (line ?? '')
+        .replace('admin/my-model-GGUF:Q4_K_M', id)
+        .replace('8081', '0')
+        .split(' ')
+        .slice(1)
+      expect(args).toEqual(['-hf', id, '--port', '0'])
+      const ended = await run(program, args, { env, timeout: 120_000 }).catch((error: unknown) => error)
+      const { stdout, stderr } = ended as { stdout: string; stderr: string }
+      return stdout + stderr
+    }
+    const cached = async (id: string) => {
+      const folder = join(cache, `models--${id.replace('/', '--')}`, 'snapshots')
+      const files: Record<string, string> = {}
+      for (const path of await readdir(folder, { recursive: true }))
+        if ((await stat(join(folder, path))).isFile())
+          files[path.slice(path.indexOf('/') + 1)] = sha256(await readFile(join(folder, path)))
+      return files
+    }
 
-  step('downloads a model and its projector by quantization', async () => {
-    recorder.take()
-    const said = await serve(`${repo}:Q4_K_M`)
-    const names = [small, 'mmproj-F16.gguf'] as const
-    expect(await cached(repo), said).toEqual(
-      Object.fromEntries(names.map((name) => [name, sha256(models[name] ?? '')])),
-    )
-    const asked = recorder.take().map(({ method, path }) => `${method} ${path.slice(prefixes[mount].length)}`)
-    expect(asked[0]).toBe(`GET /api/models/${repo}/refs`)
-    expect(asked[1]).toMatch(/^GET \/api\/models\/[^?]+\/tree\/[0-9a-f]{40}\?recursive=true$/)
-    expect(asked.filter((line) => line.startsWith('GET') && line.includes('/resolve/'))).toHaveLength(2)
-  })
+    step('downloads a model and its projector by quantization', async () => {
+      recorder.take()
+      const said = await serve(`${repo}:Q4_K_M`)
+      const names = [small, 'mmproj-F16.gguf'] as const
+      expect(await cached(repo), said).toEqual(
+        Object.fromEntries(names.map((name) => [name, sha256(models[name] ?? '')])),
+      )
+      const asked = recorder
+        .take()
+        .map(({ method, path }) => `${method} ${path.slice(prefixes[mount].length)}`)
+      expect(asked[0]).toBe(`GET /api/models/${repo}/refs`)
+      expect(asked[1]).toMatch(/^GET \/api\/models\/[^?]+\/tree\/[0-9a-f]{40}\?recursive=true$/)
+      expect(asked.filter((line) => line.startsWith('GET') && line.includes('/resolve/'))).toHaveLength(2)
+    })
 
-  step('finds the same files in its cache', async () => {
-    recorder.take()
-    await serve(`${repo}:Q4_K_M`)
-    expect(
-      recorder.take().filter(({ method, path }) => method === 'GET' && path.includes('/resolve/')),
-    ).toEqual([])
-  })
+    step('finds the same files in its cache', async () => {
+      recorder.take()
+      await serve(`${repo}:Q4_K_M`)
+      expect(
+        recorder.take().filter(({ method, path }) => method === 'GET' && path.includes('/resolve/')),
+      ).toEqual([])
+    })
 
-  step('downloads all parts of a split model', async () => {
-    const said = await serve(`${splitRepo}:BF16`)
-    expect(await cached(splitRepo), said).toEqual(
-      Object.fromEntries(Object.entries(parts).map(([path, bytes]) => [path, sha256(bytes)])),
-    )
-  })
+    step('downloads all parts of a split model', async () => {
+      const said = await serve(`${splitRepo}:BF16`)
+      expect(await cached(splitRepo), said).toEqual(
+        Object.fromEntries(Object.entries(parts).map(([path, bytes]) => [path, sha256(bytes)])),
+      )
+    })
 
-  step('downloads a private model with a token', async () => {
-    const said = await serve(privateRepo, tokens.aliceReader)
-    expect(await cached(privateRepo), said).toEqual({ 'm-Q4_0.gguf': sha256(modelBytes(6)) })
-  })
-})
+    step('downloads a private model with a token', async () => {
+      const said = await serve(privateRepo, tokens.aliceReader)
+      expect(await cached(privateRepo), said).toEqual({ 'm-Q4_0.gguf': sha256(modelBytes(6)) })
+    })
+  },
+)
 
 test('the name in the requests is one that llama.cpp can ask for', () => {
   expect(encodePath(small)).toBe('Llama%20(1B)%20[v1]^~Q4_K_M.gguf')

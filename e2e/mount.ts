@@ -30,8 +30,8 @@ export async function makeManyFiles(endpoint: string, repo: string): Promise<voi
 }
 
 /** What no client of an old generation has a call for. */
-export async function post(url: string, body: string): Promise<void> {
-  const headers = { Authorization: `Bearer ${tokens.alice}` }
+export async function post(url: string, body: string, token: string = tokens.alice): Promise<void> {
+  const headers = { Authorization: `Bearer ${token}` }
   const response = await fetch(url, { method: 'POST', headers, body })
   if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`)
   await response.body?.cancel()

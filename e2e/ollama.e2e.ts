@@ -11,9 +11,10 @@ import { promisify } from 'node:util'
 import { generateGguf } from '@cairn/testkit/gguf-content'
 import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
 
-import { buildOllama, builtClientsTimeoutMs, isFullMatrix, ollamaVersion } from './built-clients.ts'
+import { buildOllama, builtClientsTimeoutMs, isBuilt, ollamaVersion } from './built-clients.ts'
 import { cellsOf } from './cells.ts'
 import { makeGgufRepo, modelBytes, sha256 } from './gguf-repo.ts'
+import { guideBlocks } from './guide.ts'
 import { cleanEnv, printOnFailure, startHub, type HubProcess } from './hub-process.ts'
 import { clientEnv } from './python-walk.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
@@ -36,7 +37,7 @@ const split = { 'b-00001-of-00002.gguf': modelBytes(4), 'b-00002-of-00002.gguf':
 const large = { architecture: 'llama', seed: 6, weightCount: 26_000_000 }
 const startMaxMs = 30_000
 
-describe.runIf(isFullMatrix)(`ollama ${ollamaVersion}`, () => {
+describe.runIf(isBuilt('Ollama', 'go', 'version'))(`ollama ${ollamaVersion}`, () => {
   const stack = new AsyncDisposableStack()
   const step = cellsOf({ client: 'Ollama', version: ollamaVersion, mount: 'root', xet: null })
   let hub: HubProcess
@@ -128,6 +129,13 @@ describe.runIf(isFullMatrix)(`ollama ${ollamaVersion}`, () => {
     await pull(repo)
     expect(await stored()).toContain(nameOf(files['m-Q4_K_M.gguf']))
     expect(await ollama('list')).toContain(`${named(repo)}:latest`)
+  })
+
+  step('is pointed here as the guide says', async () => {
+    const [lines = ''] = await guideBlocks('Ollama', 'sh')
+    const mine = lines.replaceAll('127.0.0.1:8080/admin/my-model-GGUF', named(repo)).trim().split('\n')
+    expect(mine.map((line) => line.includes(named(repo)))).toEqual([true, true])
+    for (const line of mine) await ollama(...line.replace(/^ollama /, '').split(' '))
   })
 
   step('asks for nothing that it has', async () => {

@@ -2,15 +2,17 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 import { generateContent } from '@cairn/testkit/xet-content'
-import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { buildRust, builtClientsTimeoutMs, hfHub, isFullMatrix } from './built-clients.ts'
+import { buildRust, builtClientsTimeoutMs, hfHub, isBuilt } from './built-clients.ts'
 import { cellsOf, type Setting } from './cells.ts'
 import { makeGgufRepo, modelBytes, sha256 } from './gguf-repo.ts'
+import { guideBlocks } from './guide.ts'
 import { cleanEnv, printOnFailure, startHub, tokens, type HubProcess } from './hub-process.ts'
 import { mountPath } from './mount.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
@@ -28,11 +30,12 @@ interface Facts {
 }
 
 const run = promisify(execFile)
+const here = dirname(fileURLToPath(import.meta.url))
 const repo = 'alice/read-by-rust'
 const files = { 'm.gguf': modelBytes(1), 'sub/notes.txt': 'some notes\n', 'empty.txt': '' }
 const large = generateContent({ recipe: 'random', seed: 9, sizeBytes: 12 * 1024 * 1024 })
 
-describe.runIf(isFullMatrix)('the crate hf-hub', () => {
+describe.runIf(isBuilt('hf-hub', 'cargo', '--version'))('the crate hf-hub', () => {
   const stack = new AsyncDisposableStack()
   const prefixes = { root: '', prefix: '' }
   let hub: HubProcess
@@ -73,6 +76,25 @@ describe.runIf(isFullMatrix)('the crate hf-hub', () => {
     expect(error).toBeUndefined()
     return sha256(await readFile(path ?? ''))
   }
+
+  test('the programs of the guide do what it says', async () => {
+    const sources = ['zero', 'one'].map((name) =>
+      readFile(join(here, 'rust', 'src', 'guide', `${name}.rs`), 'utf8'),
+    )
+    expect(await guideBlocks('Rust', 'rust')).toEqual(await Promise.all(sources))
+    // The guide speaks of the first account that a hub has.
+    const token = (await readFile(join(hub.dataDir, 'admin-token'), 'utf8')).trim()
+    await makeGgufRepo(hub.url, 'admin/my-model', { 'config.json': '{}' }, { isPrivate: true, token })
+    for (const [name, content] of [
+      ['guide_zero', '{}'],
+      ['guide_one', 'hello'],
+    ] as const) {
+      const home = join(work, name)
+      const env = cleanEnv({ HF_ENDPOINT: hub.url, HF_TOKEN: token, HF_HOME: home, HOME: home })
+      const { stdout } = await run(join(programs, name), [], { env, timeout: 60_000 })
+      expect(await readFile(stdout.trim(), 'utf8')).toBe(content)
+    }
+  })
 
   const generations = hfHub.zero.flatMap((version) =>
     (['sync', 'tokio'] as const).flatMap((api) =>
