@@ -5,6 +5,9 @@ import { findPostgres } from './packages/testkit/src/start-postgres.ts'
 // Where PostgreSQL is not installed, the unit tests say so with their skipped ones, and CI fails.
 const postgres = await findPostgres()
 
+// Their environments weigh gigabytes.
+const onlyInMatrix = ['e2e/transformers.e2e.ts', 'e2e/js-libraries.e2e.ts']
+
 export default defineConfig({
   test: {
     globalSetup: ['./test/require-node-24.ts', './test/offer-postgres.ts'],
@@ -37,9 +40,10 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/**/*.e2e.ts'],
+          exclude: process.env['CAIRN_MATRIX'] === 'full' ? [] : onlyInMatrix,
           testTimeout: 240_000,
           hookTimeout: 600_000,
-          globalSetup: ['./e2e/clients.ts'],
+          globalSetup: ['./e2e/clients.ts', './e2e/libraries.ts'],
         },
       },
       ...(postgres === null
@@ -66,6 +70,11 @@ export default defineConfig({
                   'e2e/llama-cpp.e2e.ts',
                   'e2e/ollama.e2e.ts',
                   'e2e/rust.e2e.ts',
+                  'e2e/datasets.e2e.ts',
+                  'e2e/tables.e2e.ts',
+                  'e2e/transformers.e2e.ts',
+                  'e2e/js-libraries.e2e.ts',
+                  'e2e/snippets.e2e.ts',
                 ],
                 testTimeout: 240_000,
                 hookTimeout: 600_000,

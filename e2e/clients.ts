@@ -71,7 +71,7 @@ async function byVersion(
   return Object.fromEntries(await Promise.all(found)) as Record<string, string | null>
 }
 
-async function attempt(what: string, provision: () => Promise<string>): Promise<string | null> {
+export async function attempt(what: string, provision: () => Promise<string>): Promise<string | null> {
   try {
     return await provision()
   } catch (error) {
@@ -83,7 +83,7 @@ async function attempt(what: string, provision: () => Promise<string>): Promise<
   }
 }
 
-async function environment(name: string, requirements: string): Promise<string> {
+export async function environment(name: string, requirements: string): Promise<string> {
   const { stdout: version } = await run('python3', ['--version'])
   const folder = await build(`py-${name}`, requirements, version, async (place) => {
     await run('python3', ['-m', 'venv', place], { timeout: stepMaxMs })
@@ -129,7 +129,7 @@ async function pip(python: string, args: string[]): Promise<void> {
 }
 
 /** Runs `fill` in a fresh folder and moves it to its place; a finished folder of the same content is reused. */
-async function build(
+export async function build(
   name: string,
   requirements: string,
   salt: string,

@@ -18,7 +18,8 @@ export interface Setting extends Generation {
   label: string
 }
 
-const isFull = process.env['CAIRN_MATRIX'] === 'full'
+/** Whether this run is of `npm run matrix`, with the clients that are many or heavy. */
+export const isFull = process.env['CAIRN_MATRIX'] === 'full'
 
 const python: readonly Generation[] = [
   { version: '0.19.4', requirements: 'requirements-0.19.txt', xet: 'nothing', inTest: 'everywhere' },

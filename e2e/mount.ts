@@ -2,9 +2,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
+import { isFull } from './generations.ts'
 import { cairnBin, cleanEnv, tokens, type HubProcess } from './hub-process.ts'
 
 export const registryPrefix = '/acme/staging/huggingface'
+
+/** Where the libraries on top of the clients are tried: their addresses are made by the clients. */
+export const libraryMounts = isFull ? (['root', 'prefix'] as const) : (['root'] as const)
 
 /** The path below which this hub's clients work, without a trailing slash. */
 export async function mountPath(hub: HubProcess, mount: 'root' | 'prefix'): Promise<string> {

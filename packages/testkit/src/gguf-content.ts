@@ -6,16 +6,18 @@ export interface GgufRecipe {
   seed: number
   /** 32-bit floats of its only tensor. */
   weightCount: number
+  /** Its vocabulary, which makes up most of a real head. */
+  words?: readonly string[]
 }
 
 const ALIGNMENT_BYTES = 32
 
-export function generateGguf({ architecture, seed, weightCount }: GgufRecipe): Uint8Array {
+export function generateGguf({ architecture, seed, weightCount, words }: GgufRecipe): Uint8Array {
   const head = Buffer.concat([
     Buffer.from('GGUF'),
     u32(3),
     u64(1),
-    u64(4),
+    u64(words === undefined ? 4 : 5),
     text('general.architecture'),
     u32(8),
     text(architecture),
@@ -28,6 +30,9 @@ export function generateGguf({ architecture, seed, weightCount }: GgufRecipe): U
     text(`${architecture}.embedding_length`),
     u32(4),
     u32(64),
+    ...(words === undefined
+      ? []
+      : [text('tokenizer.ggml.tokens'), u32(9), u32(8), u64(words.length), ...words.map(text)]),
     text('token_embd.weight'),
     u32(1),
     u64(weightCount),

@@ -45,7 +45,8 @@ const LIBRARIES: readonly string[] = ['sentence-transformers', 'diffusers', 'pef
  *   `source_datasets:`, `language:`, `license:`, `size_categories:`, `arxiv:`, then the card's `tags`.
  * - Spaces: the SDK, then the card's `tags`.
  *
- * The library is `library_name`, else what files give away. The pipeline tag is `pipeline_tag`, else the first of the card's
+ * The library is `library_name`, else what files give away; where it names another one, `config.json` does not say
+ * transformers. The pipeline tag is `pipeline_tag`, else the first of the card's
  * tags that is a task, else `sentence-similarity` for sentence-transformers. `region:` is not added. Values that are
  * no text are skipped, so a card that breaks the rules still has facts. `markdown` is the card's whole text.
  */
@@ -81,9 +82,9 @@ export function deriveCardFacts(
     const all = unique([...described, ...arxiv, ...tags])
     return { ...facts, tags: all, pipelineTag: null, libraryName: null, sdk: null }
   }
-  const hints = fileTags(files)
-  const libraryName =
-    texts(card, 'library_name')[0] ?? LIBRARIES.find((library) => hints.includes(library)) ?? null
+  const named = texts(card, 'library_name')[0] ?? null
+  const hints = fileTags(files).filter((tag) => tag !== 'transformers' || loadsWithTransformers(named))
+  const libraryName = named ?? LIBRARIES.find((library) => hints.includes(library)) ?? null
   const pipelineTag =
     texts(card, 'pipeline_tag')[0] ??
     tags.find((tag) => PIPELINE_TAGS.has(tag)) ??
@@ -122,6 +123,11 @@ function fileTags(files: readonly string[]): string[] {
   )
   // A config.json alone is anybody's; beside weights it is what transformers writes.
   return found.filter((tag) => tag !== 'transformers' || found.some((other) => WEIGHTS.has(other)))
+}
+
+/** Many libraries write a config.json; a card that names one of them is believed. */
+function loadsWithTransformers(named: string | null): boolean {
+  return named === null || named === 'transformers' || named === 'sentence-transformers'
 }
 
 function arxivTags(markdown: string): string[] {

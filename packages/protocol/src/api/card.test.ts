@@ -236,6 +236,13 @@ describe('facts', () => {
     expect(facts.tags[0]).toBe('timm')
   })
 
+  test('config.json does not make a model of another library one of transformers', () => {
+    const files = ['config.json', 'model.safetensors']
+    expect(deriveCardFacts('model', { library_name: 'mine' }, files).tags).toEqual(['mine', 'safetensors'])
+    const sentences = deriveCardFacts('model', { library_name: 'sentence-transformers' }, files)
+    expect(sentences.tags.slice(0, 3)).toEqual(['sentence-transformers', 'transformers', 'safetensors'])
+  })
+
   test('of a dataset and a Space', () => {
     const data = {
       task_categories: ['translation'],
