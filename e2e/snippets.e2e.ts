@@ -81,7 +81,11 @@ describe('docs/clients.md', () => {
     await symlink(modelFolder ?? '', join(work, 'all-MiniLM-L6-v2'))
     // The script that was installed names a folder that has been renamed since.
     await writeProgram('hf', `exec '${pythonNewest}' '${join(dirname(pythonNewest ?? ''), 'hf')}' "$@"`)
-    await writeProgram('npx', `shift; exec '${process.execPath}' '${cairnBin}' "$@"`)
+    const hfjs = join(root, scope, 'hub/dist/cli.js')
+    await writeProgram(
+      'npx',
+      `case $1 in cairn) bin='${cairnBin}';; hfjs) bin='${hfjs}';; esac\nshift\nexec '${process.execPath}' "$bin" "$@"`,
+    )
     const fromLibraries =
       jsFolder === null ? [] : ['gguf', 'transformers'].map((name) => join(jsFolder, scope, name))
     const packages = [join(root, scope, 'hub'), ...fromLibraries]
@@ -158,7 +162,7 @@ function oneTensor(): Uint8Array {
 describe('the blocks of a page', () => {
   test('are programs with what they need and print', () => {
     const found = snippetsOf(
-      '## A\n```python env=tables\nprint(1)\n```\n\n```text\n1\n```\n## B\n```sh skip="too slow"\nls\n```\n',
+      '## A\n```python env=tables\nprint(1)\n```\n\n```text\n1\n```\n## B\n```rust skip="too slow"\nls\n```\n',
     )
     expect(found).toEqual([
       {
@@ -169,7 +173,7 @@ describe('the blocks of a page', () => {
         code: 'print(1)\n',
         output: '1\n',
       },
-      { line: 10, section: 'B', language: 'sh', needs: { skip: 'too slow' }, code: 'ls\n', output: null },
+      { line: 10, section: 'B', language: 'rust', needs: { skip: 'too slow' }, code: 'ls\n', output: null },
     ])
   })
 

@@ -1,7 +1,7 @@
 /**
  * The fenced blocks of a page as programs. `sh`, `python` and `js` are programs as they stand, and a `text` block right
  * behind one is what it prints; a `console` block is commands after `$ ` with what each prints. Words after the
- * language say what a block needs: `env=tables`, or `skip="why it cannot run"`.
+ * language say what a block needs: `env=tables`; or `skip="why it cannot run here"`, which a block of any language may.
  */
 export interface Snippet {
   /** Of the opening fence, counted from 1. */
@@ -41,11 +41,12 @@ export function snippetsOf(page: string): Snippet[] {
     const line = index + 1
     const end = lines.indexOf('```', line)
     if (end === -1) throw new Error(`line ${line}: this block has no end`)
-    const { language = '', needs = '' } = opening
+    const { language = '' } = opening
+    const needs = needsOf(opening['needs'] ?? '')
     const code = `${lines.slice(line, end).join('\n')}\n`
     index = end
-    if (programLanguages.has(language)) {
-      latest = { line, section, language, needs: needsOf(needs), code, output: null }
+    if (programLanguages.has(language) || needs['skip'] !== undefined) {
+      latest = { line, section, language, needs, code, output: null }
       snippets.push(latest)
     } else if (language === 'text' && latest !== null) latest.output = code
     else throw new Error(`line ${line}: a '${language}' block is no program, nor the output of one`)
