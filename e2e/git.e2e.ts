@@ -1,6 +1,5 @@
-/** What git itself says about repositories that were written over HTTP: sound, and with the ids git would give. */
+/** What git itself says about repositories that were written over HTTP, and how it gets along with them over HTTP. */
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -154,38 +153,57 @@ describe('a repository written over HTTP', () => {
   })
 
   test.skipIf(!gitLfsIsHere())(
-    'git-lfs fetches and pushes large files with its token as a password',
+    'is cloned, changed and pushed over HTTP, large files by git-lfs',
     async () => {
-      const clone = join(work, 'clone')
-      const url = new URL(`${hub.url}/alice/for-git.git/info/lfs`)
+      const clone = join(work, 'over-http')
+      const url = new URL(`${hub.url}/alice/for-git`)
       url.username = 'anything'
       url.password = tokens.alice
-      await git(clone, ['config', 'lfs.url', url.href])
-      // Locks are not there; git-lfs is told so, as its own hint says.
-      await git(clone, ['config', 'lfs.locksverify', 'false'])
+      // The filters as `git lfs install` sets them, for this clone alone.
+      const filters = ['smudge', 'clean'].flatMap((name) => [
+        '-c',
+        `filter.lfs.${name}=git-lfs ${name} -- %f`,
+      ])
+      await git(work, [...filters, '-c', 'filter.lfs.required=true', 'clone', '--quiet', url.href, clone])
       await git(clone, ['lfs', 'install', '--local'])
-      await git(clone, ['lfs', 'pull'])
       expect(await readFile(join(clone, 'weights.bin'))).toEqual(Buffer.from(noise('weights', 100_000)))
+      expect(await git(clone, ['status', '--porcelain'])).toBe('')
 
       const more = Buffer.from(noise('pushed by git-lfs', 70_000))
       await writeFile(join(clone, 'more.bin'), more)
-      await git(clone, ['add', 'more.bin'])
+      await writeFile(join(clone, 'README.md'), '---\nlicense: mit\n---\n# Pushed\n')
+      await git(clone, ['add', 'more.bin', 'README.md'])
       const who = ['-c', 'user.name=alice', '-c', 'user.email=alice@example.org']
-      await git(clone, [...who, 'commit', '--quiet', '-m', 'more'])
-      await git(clone, ['lfs', 'push', 'origin', 'HEAD'])
-      const oid = createHash('sha256').update(more).digest('hex')
-      const operations = [
-        { key: 'lfsFile', value: { path: 'more.bin', algo: 'sha256', oid, size: more.length } },
-      ]
-      const lines = [{ key: 'header', value: { summary: 'what git-lfs brought' } }, ...operations]
-      const answer = await fetch(`${hub.url}/api/models/alice/for-git/commit/main`, {
-        method: 'POST',
-        headers: { Authorization: `Bearer ${tokens.alice}`, 'Content-Type': 'application/x-ndjson' },
-        body: lines.map((line) => JSON.stringify(line)).join('\n'),
-      })
-      expect(answer.status, await answer.text()).toBe(200)
-      const file = await downloadFile({ ...caller, repo, path: 'more.bin' })
+      await git(clone, [...who, 'commit', '--quiet', '-m', 'By git'])
+      await git(clone, ['push', '--quiet', 'origin', 'HEAD:main', 'HEAD:pushed'])
+
+      const file = await downloadFile({ ...caller, repo, path: 'more.bin', revision: 'pushed' })
       expect(Buffer.from(await file!.arrayBuffer())).toEqual(more)
+      const [newest] = await Array.fromAsync(listCommits({ ...caller, repo }))
+      expect([newest?.title, newest?.oid]).toEqual([
+        'By git',
+        (await git(clone, ['rev-parse', 'HEAD'])).trim(),
+      ])
+      const told = await Array.fromAsync(listFiles({ ...caller, repo, recursive: true }))
+      const files = told.filter(({ type }) => type === 'file').map(({ path, oid }) => `${oid} ${path}`)
+      const tree = [
+        '-c',
+        'core.quotepath=off',
+        'ls-tree',
+        '-r',
+        '-z',
+        '--format=%(objectname) %(path)',
+        'HEAD',
+      ]
+      expect(files.toSorted()).toEqual((await git(clone, tree)).split('\0').filter(Boolean).toSorted())
+      // And on from there over HTTP.
+      await commit({ ...caller, repo, title: 'By HTTP', operations: [add('after.txt', 'after\n')] })
+      await git(clone, ['pull', '--quiet', '--ff-only', 'origin', 'main'])
+      await git(clone, ['fetch', '--quiet', 'origin', '+refs/heads/*:refs/heads/all/*'])
+      const objects = ['rev-list', '--objects', '--no-object-names', '--branches']
+      const [ours, theirs] = await Promise.all([git(bare, objects), git(clone, objects)])
+      expect(theirs.split('\n').toSorted()).toEqual(ours.split('\n').toSorted())
+      expect(await fsckAll(hub.dataDir)).toEqual([])
     },
   )
 })
