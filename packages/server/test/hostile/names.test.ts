@@ -105,3 +105,66 @@ test('odd ones never break anything', async () => {
   const { flaws } = await everywhere(ODD)
   expect(flaws).toEqual([])
 })
+
+/** What routes read of an address behind the question mark. */
+const PARAMETERS = [
+  ...[
+    'limit',
+    'cursor',
+    'p',
+    'expand',
+    'recursive',
+    'blobs',
+    'securityStatus',
+    'q',
+    'search',
+    'filter',
+    'author',
+  ],
+  ...[
+    'sort',
+    'direction',
+    'full',
+    'raw',
+    'create_pr',
+    'type',
+    'size',
+    'expires',
+    'signature',
+    'range',
+    'by',
+    'repo',
+  ],
+  ...['include_prs', 'days', 'service', 'path', 'id', 'rewriteHistory'],
+]
+const VALUES = [
+  '',
+  '-1',
+  '1e309',
+  '9'.repeat(30),
+  'NaN',
+  '%00',
+  '%ED%A0%80',
+  '__proto__',
+  '..%2f..',
+  'a'.repeat(9000),
+]
+
+test('parameters of any value never break a look', async () => {
+  const flaws: string[] = []
+  let turn = 0
+  for (const { name, route, segments } of targets(ground)) {
+    if (route.method !== 'GET') continue
+    // Each parameter by itself, with a value that changes from route to route, and each value in a common one.
+    const queries = [
+      ...PARAMETERS.map((parameter) => `${parameter}=${VALUES[turn++ % (VALUES.length - 1)]}`),
+      ...VALUES.map((value) => `limit=1&limit=${value}&limit[]=2&cursor[a]=${value}`),
+      ...VALUES.map((value) => `search=${value}`),
+    ]
+    for (const query of queries) {
+      const wrong = flaw(await send(ground, { method: 'GET', path: `/${segments.join('/')}?${query}` }))
+      if (wrong !== null) flaws.push(`${name}?${query.slice(0, 60)}: ${wrong}`)
+    }
+  }
+  expect(flaws).toEqual([])
+})
