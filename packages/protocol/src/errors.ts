@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   RequestTimeout: { status: 408, message: 'The request took too long' },
   Internal: { status: 500, message: 'Internal error' },
   NotImplemented: { status: 501, message: 'Not supported by this hub' },
+  InsufficientStorage: { status: 507, message: 'There is no space left for this' },
   Unavailable: { status: 503, message: 'The hub is not ready' },
 } as const satisfies Record<string, { status: number; message: string; wire?: false }>
 

@@ -44,8 +44,10 @@ export const GIT_PATTERNS_MAX_BYTES = MIB
 export const GIT_PATTERNS_MAX = 20_000
 /** git's own ATTR_MAX_LINE_LENGTH: a longer line of `.gitattributes` has no effect. */
 export const GIT_ATTRIBUTES_LINE_MAX_BYTES = 2048
-/** Steps of pattern matching for one path, some forty milliseconds; only files made to be slow need more. */
+/** Steps of pattern matching for one path, some forty milliseconds; only patterns made to be slow need more. */
 export const GIT_MATCH_STEPS_MAX = 500_000
+/** The same for all paths of one request: a thousand paths and twenty thousand plain patterns. A second or two. */
+export const GIT_MATCH_STEPS_REQUEST_MAX = 20_000_000
 
 /** git-lfs docs/spec.md: a pointer file is smaller than this. */
 export const LFS_POINTER_MAX_BYTES = 1024
@@ -70,6 +72,18 @@ export const XET_SHARD_MAX_BYTES = 64 * MIB + 4 * KIB
  * 64 MiB of terms could otherwise name billions. About 2 TiB of content at the target size.
  */
 export const XET_SHARD_CHUNKS_MAX = 2 ** 25
+/**
+ * Terms of one file, those that follow one another in a xorb counted as one. hf_xet writes a term for each run of
+ * chunks in a xorb and keeps runs at eight chunks on average where it deduplicates, so this is 64 GiB at its worst and
+ * 8 TiB of new content.
+ */
+export const XET_FILE_TERMS_MAX = 2 ** 17
+/**
+ * Beyond so many terms they must have so many bytes on average. Half the smallest chunk that is not the last of its
+ * file: every client stays above it, and a small file cannot have a long recipe.
+ */
+export const XET_FILE_TERMS_FREE = 1024
+export const XET_TERM_MEAN_MIN_BYTES = 4 * KIB
 /**
  * What one chunk's LZ4 frame may claim to hold. A chunk has at most 128 KiB, but some encoders always declare
  * blocks of 4 MiB, the largest that the format knows.

@@ -13,6 +13,7 @@ import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
+import { Budgets } from './ops/byte-budget.ts'
 import { Caches } from './ops/caches.ts'
 import type { AccountDeps } from './ops/change.ts'
 import type { Log, OpsContext } from './ops/context.ts'
@@ -23,6 +24,7 @@ import { Signer } from './ops/signer.ts'
 import { nativePrimitives } from './primitives.ts'
 import { DiskBlobStore } from './store/blobs/disk.ts'
 import type { Catalog } from './store/catalog/catalog.ts'
+import { DocumentReader } from './workers/document-reader.ts'
 import { XorbPool } from './workers/xorb-pool.ts'
 
 export interface Hub {
@@ -56,15 +58,18 @@ export async function createHub(
   const blobs = opening.use(await DiskBlobStore.open(dataDir.blobsPath))
   const git = opening.use(await openGitStore({ root: dataDir.reposPath, primitives: nativePrimitives }))
   const xorbs = opening.use(new XorbPool())
+  const documents = opening.use(new DocumentReader())
   const downloads = opening.use(new DownloadCounter({ catalog, clock, log }))
   const ops: OpsContext = {
     catalog,
     blobs,
     git,
     xorbs,
+    documents,
     primitives: nativePrimitives,
     signer: new Signer(dataDir.secrets.signing),
     caches: new Caches(),
+    budgets: new Budgets(),
     repoQueue: new KeyedQueue(),
     downloads,
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },

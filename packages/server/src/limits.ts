@@ -5,6 +5,8 @@ const MIB = 1024 * KIB
 
 /** Bodies of ordinary JSON and form requests. */
 export const JSON_BODY_MAX_BYTES = 4 * MIB
+/** Nesting of such a body; the deepest that a client sends has five levels. */
+export const JSON_DEPTH_MAX = 32
 /** A preupload call carries up to 512 bytes of base64 for each of its files. */
 export const PREUPLOAD_BODY_MAX_BYTES = 16 * MIB
 /** An LFS batch of `LFS_BATCH_OBJECTS_MAX` objects. */
@@ -20,6 +22,20 @@ export const BODY_STALL_MS = 60_000
 export const UNREAD_BODY_DRAIN_MAX_BYTES = 16 * MIB
 /** A connection on which nothing of an answer without a length moves for so long is cut; git says something every 5 s. */
 export const STREAM_IDLE_MS = 5 * 60_000
+/** How long a body that nobody wants is read once its answer is out. */
+export const UNREAD_BODY_DRAIN_MS = 30_000
+/** The head of a request, from its first byte. */
+export const HEADERS_MS = 30_000
+/**
+ * An answer of which the client takes nothing for this long, at most twice, is given up. Data loaders read with long
+ * pauses; they resume with a range.
+ */
+export const RESPONSE_STALL_MS = 150_000
+/** Bodies that are gathered in memory, of all requests together; and what each may have beside that. */
+export const BODIES_GATHERED_MAX_BYTES = 512 * MIB
+export const BODY_GATHERED_FREE_BYTES = 64 * KIB
+/** Longer lines of NDJSON wait for one another. */
+export const LINE_AT_ONCE_MAX_BYTES = 256 * KIB
 /** Blank lines of one NDJSON body; a few stand where clients join lines. */
 export const BLANK_LINES_MAX = 1000
 /** Longer than any client's idle pool (hf_xet keeps connections 60 s). */
@@ -42,6 +58,16 @@ export const FAILED_CREDENTIALS_MAX = 100
 /** Accounts and addresses whose windows are remembered, and pairs of a good token and its address: some 20 MB each. */
 export const RATE_LIMITED_CLIENTS_MAX = 100_000
 export const ACCEPTED_TOKENS_MAX = 100_000
+/** Of all commits together; a commit that gets no more writes what it has. The first part of each does not count. */
+export const COMMIT_BUFFERS_MAX_BYTES = 128 * MIB
+export const COMMIT_BUFFER_FREE_BYTES = 1 * MIB
+/** Paths of one commit together, and folders that they lie in: each becomes an object that is read and written. */
+export const COMMIT_PATHS_MAX_BYTES = 16 * MIB
+export const COMMIT_FOLDERS_MAX = 50_000
+/** What an operation costs beside its path and content. */
+export const COMMIT_OPERATION_BYTES = 512
+/** When to come again after all shared memory was taken. */
+export const MEMORY_RETRY_S = 5
 /** A token's last use is written at most this often. */
 export const TOKEN_TOUCH_INTERVAL_MS = 5 * 60_000
 
@@ -62,10 +88,23 @@ export const REFS_PER_REPO_MAX = 20_000
 export const TREE_CACHE_ENTRIES_MAX = 500_000
 export const BLOB_FACTS_CACHE_MAX = 500_000
 export const COMMIT_CACHE_MAX = 20_000
+/** config.json and its like; of larger ones nothing is told. Nesting of those, and characters of what is told. */
+export const MODEL_JSON_MAX_BYTES = 4 * MIB
+export const MODEL_JSON_DEPTH_MAX = 64
+export const MODEL_CONFIG_MAX_LENGTH = 256 * KIB
+/** The list of a model's shards: a line for each tensor. */
+export const SHARD_INDEX_MAX_BYTES = 16 * MIB
 /** README.md, .gitattributes and .gitignore larger than this are not looked at. */
 export const METADATA_FILE_MAX_BYTES = 1 * MIB
 /** A git blob that is read whole for a download. */
 export const GIT_BLOB_MAX_BYTES = 128 * MIB
+/** All git blobs that are being sent, how many requests wait for room, and for how long. */
+export const GIT_BLOBS_HELD_MAX_BYTES = 256 * MIB
+export const GIT_BLOB_WAITERS_MAX = 256
+export const GIT_BLOB_WAIT_MS = 20_000
+/** A reader who takes nothing for so long loses the blob from memory, and everybody does after the second time. */
+export const GIT_BLOB_STALL_MS = 1_000
+export const GIT_BLOB_HELD_MS = 10_000
 /** Nested annotated tags that are followed to a commit. */
 export const TAG_DEPTH_MAX = 8
 
@@ -164,6 +203,10 @@ export const ADMIN_LIST_MAX = 1000
 
 /** One chunk of a streamed blob: at this size two reused buffers cost less CPU than sendfile (toolchain.md §5). */
 export const READ_BUFFER_BYTES = 256 * KIB
+
+/** What readers hold together before the chunks of further ones are made smaller, and how small. */
+export const READ_BUFFERS_HELD_MAX_BYTES = 64 * MIB
+export const READ_CHUNK_MIN_BYTES = 16 * KIB
 
 /** Idle read buffers kept for the next reader: 32 MiB. Readers beyond that allocate and drop. */
 export const READ_BUFFERS_IDLE_MAX = 128
@@ -277,6 +320,9 @@ export const UNREACHABLE_GRACE_MS = 14 * 24 * 3600_000
 /** A git process that has not opened its socket by then never will. */
 export const GIT_START_TIMEOUT_MS = 20_000
 
+/** JSON that is made in slices is sent with its length up to this one. */
+export const JSON_WHOLE_MAX_LENGTH = 256 * KIB
+
 /** What is kept of a git process's stderr: the beginning. */
 export const GIT_STDERR_MAX_BYTES = 16 * KIB
 
@@ -338,6 +384,18 @@ export const XORB_BATCHES_IN_FLIGHT_MAX = 2
  * much; counted in chunks, because well compressed bytes say nothing about the work that they make.
  */
 export const XORB_INLINE_CHUNKS_MAX = 4
+
+/** Cards and heads of weight files up to this length are read in place: some 20 ms at the very worst. */
+export const DOCUMENT_INLINE_MAX_LENGTH = 4 * KIB
+
+/** Longer ones get a thread, for so long; the largest honest card takes a quarter of a second. */
+export const DOCUMENT_READ_MS = 5_000
+
+/** Those that wait for the thread; more are refused. */
+export const DOCUMENT_QUEUE_MAX = 64
+
+/** When to come again. */
+export const DOCUMENT_RETRY_S = 5
 
 /** One client's requests for one repository count once within this. */
 export const DOWNLOAD_WINDOW_MS = 300_000

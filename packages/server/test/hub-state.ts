@@ -57,6 +57,8 @@ async function refFiles(gitDir: string): Promise<Record<string, string>> {
 
 /** Runs the story and fails when the hub afterwards keeps anything else than before. */
 export async function expectUnchanged<T>(hub: TestHub, story: () => Promise<T>): Promise<T> {
+  // Downloads of before are counted in batches.
+  await hub.hub.ops.downloads.flush()
   const before = await hubState(hub)
   const result = await story()
   expect(await hubState(hub)).toEqual(before)

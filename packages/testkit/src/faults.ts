@@ -37,8 +37,16 @@ export async function failEachCall(
   }
 }
 
-/** The store, but its `failing`-th call throws an `InjectedFault`. Each chunk read and each entry listed is a call. */
-export function failAtCall(store: BlobStore, failing: number, timing: FaultTiming): BlobStore {
+/**
+ * The store, but its `failing`-th call throws: an `InjectedFault`, or what `makeFault` makes. Each chunk read and each
+ * entry listed is a call.
+ */
+export function failAtCall(
+  store: BlobStore,
+  failing: number,
+  timing: FaultTiming,
+  makeFault: (call: number, name: string) => Error = (call, name) => new InjectedFault(call, name),
+): BlobStore {
   let calls = 0
 
   async function call<T>(
@@ -47,12 +55,12 @@ export function failAtCall(store: BlobStore, failing: number, timing: FaultTimin
     undo?: (done: T) => Promise<void>,
   ): Promise<T> {
     const number = ++calls
-    if (number === failing && timing === 'before') throw new InjectedFault(number, name)
+    if (number === failing && timing === 'before') throw makeFault(number, name)
     const done = await work()
     if (number !== failing) return done
     // The caller gets nothing that it could release, as when a reply is lost and the peer gives up.
     await undo?.(done)
-    throw new InjectedFault(number, name)
+    throw makeFault(number, name)
   }
 
   async function* each<T>(name: string, items: AsyncIterable<T>): AsyncGenerator<T> {

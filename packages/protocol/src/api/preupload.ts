@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import type { Attributes } from '../git/attributes.ts'
 import type { IgnoreMatcher } from '../git/ignore.ts'
+import type { MatchBudget } from '../git/wildmatch.ts'
 import {
   GIT_PATTERNS_MAX_BYTES,
   PATH_LENGTH_MAX_BYTES,
@@ -79,19 +80,29 @@ const READ_BY_GIT: ReadonlySet<string> = new Set([
   '.lfsconfig',
 ])
 
-/** Throws `Invalid` when the patterns are made to be slow. */
-export function decideUpload(
-  file: PreuploadFile & { attributes: Attributes; ignore: IgnoreMatcher | null },
-): Pick<PreuploadReplyFile, 'uploadMode' | 'shouldIgnore'> {
-  return { uploadMode: goesToLfs(file) ? 'lfs' : 'regular', shouldIgnore: file.ignore?.(file.path) ?? false }
+interface Rules {
+  attributes: Attributes
+  ignore: IgnoreMatcher | null
+  /** Shared by all files of a request. */
+  budget?: MatchBudget['request']
 }
 
-function goesToLfs(file: PreuploadFile & { attributes: Attributes }): boolean {
+/** Throws `Invalid` when the patterns are made to be slow. */
+export function decideUpload(
+  file: PreuploadFile & Rules,
+): Pick<PreuploadReplyFile, 'uploadMode' | 'shouldIgnore'> {
+  return {
+    uploadMode: goesToLfs(file) ? 'lfs' : 'regular',
+    shouldIgnore: file.ignore?.(file.path, file.budget) ?? false,
+  }
+}
+
+function goesToLfs(file: PreuploadFile & Rules): boolean {
   // Clients never upload an empty file as LFS, whatever is answered.
   if (file.sizeBytes === 0) return false
   if (file.sizeBytes > REGULAR_FILE_MAX_BYTES) return true
   if (READ_BY_GIT.has(file.path.slice(file.path.lastIndexOf('/') + 1))) return false
-  return file.attributes.isLfs(file.path) || isBinary(file.sample, file.sizeBytes)
+  return file.attributes.isLfs(file.path, file.budget) || isBinary(file.sample, file.sizeBytes)
 }
 
 /** NUL, or not UTF-8; a character that the end of the sample cuts is fine. */

@@ -4,14 +4,9 @@
  * `filter` has no effect here (git-lfs writes none). Everything else follows git 2.39 `attr.c`.
  */
 import { HubError } from '../errors.ts'
-import {
-  GIT_ATTRIBUTES_LINE_MAX_BYTES,
-  GIT_MATCH_STEPS_MAX,
-  GIT_PATTERNS_MAX,
-  GIT_PATTERNS_MAX_BYTES,
-} from '../limits.ts'
+import { GIT_ATTRIBUTES_LINE_MAX_BYTES, GIT_PATTERNS_MAX, GIT_PATTERNS_MAX_BYTES } from '../limits.ts'
 import { matchesPath, nameOf, parsePathPattern, type PathPattern } from './path-pattern.ts'
-import { toByteString, type MatchBudget } from './wildmatch.ts'
+import { matchBudget, requestBudget, toByteString, type MatchBudget } from './wildmatch.ts'
 
 export interface AttributesFile {
   /** Folder that the file lies in, without a slash at its end; empty for the root. */
@@ -45,9 +40,9 @@ export class Attributes {
   }
 
   /** Whether `filter` is `lfs` for this file. Throws `Invalid` when the patterns are made to be slow. */
-  isLfs(path: string): boolean {
+  isLfs(path: string, request: MatchBudget['request'] = requestBudget()): boolean {
     const bytes = toByteString(path)
-    const budget: MatchBudget = { stepsLeft: GIT_MATCH_STEPS_MAX }
+    const budget = matchBudget(request)
     for (const rules of this.#files) {
       if (!bytes.startsWith(rules.dirPrefix)) continue
       const rule = lastMatch(rules, bytes.slice(rules.dirPrefix.length), budget)

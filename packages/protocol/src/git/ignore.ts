@@ -3,12 +3,12 @@
  * folder can be taken back. Follows git 2.39 `dir.c`.
  */
 import { HubError } from '../errors.ts'
-import { GIT_MATCH_STEPS_MAX, GIT_PATTERNS_MAX, GIT_PATTERNS_MAX_BYTES } from '../limits.ts'
+import { GIT_PATTERNS_MAX, GIT_PATTERNS_MAX_BYTES } from '../limits.ts'
 import { matchesPath, nameOf, parsePathPattern, type PathPattern } from './path-pattern.ts'
-import { toByteString, type MatchBudget } from './wildmatch.ts'
+import { matchBudget, requestBudget, toByteString, type MatchBudget } from './wildmatch.ts'
 
 /** Asks whether a file of this path is ignored. Throws `Invalid` when the patterns are made to be slow. */
-export type IgnoreMatcher = (path: string) => boolean
+export type IgnoreMatcher = (path: string, request?: MatchBudget['request']) => boolean
 
 /** Throws `TooLarge` when the text has too many bytes or patterns. */
 export function parseIgnore(text: string): IgnoreMatcher {
@@ -23,11 +23,10 @@ export function parseIgnore(text: string): IgnoreMatcher {
     if (patterns.push(parsePathPattern(pattern)) > GIT_PATTERNS_MAX)
       throw new HubError('TooLarge', '.gitignore has too many patterns')
   }
-  return (path) => isIgnored(patterns, toByteString(path))
+  return (path, request = requestBudget()) => isIgnored(patterns, toByteString(path), matchBudget(request))
 }
 
-function isIgnored(patterns: readonly PathPattern[], path: string): boolean {
-  const budget: MatchBudget = { stepsLeft: GIT_MATCH_STEPS_MAX }
+function isIgnored(patterns: readonly PathPattern[], path: string, budget: MatchBudget): boolean {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))
     if (lastMatchExcludes(patterns, path.slice(0, slash), true, budget)) return true
   return lastMatchExcludes(patterns, path, false, budget)

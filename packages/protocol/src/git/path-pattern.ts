@@ -2,7 +2,7 @@
  * One pattern line as `.gitignore` and `.gitattributes` share it: anchored or by file name, folders only, and git's
  * three ways to compare (literal, `*literal`, wildmatch behind a literal prefix). Follows git 2.39 `dir.c`.
  */
-import { compileWildmatch, wildmatch, type MatchBudget, type Wildmatch } from './wildmatch.ts'
+import { compileWildmatch, spend, wildmatch, type MatchBudget, type Wildmatch } from './wildmatch.ts'
 
 export interface PathPattern {
   negative: boolean
@@ -40,7 +40,7 @@ export function parsePathPattern(line: string): PathPattern {
 /** Whether a path (byte string, relative to the pattern's file) matches; `name` is its last component. */
 export function matchesPath(pattern: PathPattern, path: string, name: string, budget: MatchBudget): boolean {
   const subject = pattern.byName ? name : path
-  budget.stepsLeft -= 1
+  spend(budget, 1)
   if (pattern.literal !== null) return subject === pattern.literal
   if (pattern.suffix !== null) return name.endsWith(pattern.suffix)
   if (!subject.startsWith(pattern.prefix)) return false

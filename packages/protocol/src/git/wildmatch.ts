@@ -5,10 +5,34 @@
  * classes match bytes. Quirks follow git 2.39 `wildmatch.c`; the tests beside ask the git binary.
  */
 import { HubError } from '../errors.ts'
+import { GIT_MATCH_STEPS_MAX, GIT_MATCH_STEPS_REQUEST_MAX } from '../limits.ts'
 
 /** What matching may still cost; shared by all patterns tried on one path. */
 export interface MatchBudget {
   stepsLeft: number
+  /** Of all paths of one request. */
+  request: { stepsLeft: number }
+}
+
+/** For one path; `request` goes from path to path. */
+export function matchBudget(request: MatchBudget['request']): MatchBudget {
+  return { stepsLeft: GIT_MATCH_STEPS_MAX, request }
+}
+
+export function requestBudget(): MatchBudget['request'] {
+  return { stepsLeft: GIT_MATCH_STEPS_REQUEST_MAX }
+}
+
+export function spend(budget: MatchBudget, steps: number): void {
+  budget.stepsLeft -= steps
+  budget.request.stepsLeft -= steps
+  if (budget.stepsLeft < 0)
+    throw new HubError('Invalid', 'The patterns of this repository take too long to match')
+  if (budget.request.stepsLeft < 0)
+    throw new HubError(
+      'Invalid',
+      'The patterns take too long to match with so many paths: send fewer at a time',
+    )
 }
 
 type State =
@@ -23,6 +47,9 @@ type State =
 
 /** A compiled pattern; null matches nothing (an unclosed class, a trailing backslash). */
 export type Wildmatch = readonly State[] | null
+
+/** Setting up costs about as much as so many steps, and more for a long pattern. */
+const STEPS_OF_A_CALL = 8
 
 const SLASH = 0x2f
 const utf8 = new TextEncoder()
@@ -145,6 +172,7 @@ export function wildmatch(states: Wildmatch, text: string, budget: MatchBudget):
   let current: number[] = []
   let next: number[] = []
   /** The last text position at which a state was entered, so that it is entered once per position. */
+  spend(budget, STEPS_OF_A_CALL + (states.length >> 3))
   const entered = new Int32Array(states.length + 1).fill(-1)
 
   const enter = (list: number[], state: number, position: number): void => {
@@ -163,9 +191,7 @@ export function wildmatch(states: Wildmatch, text: string, budget: MatchBudget):
 
   enter(current, 0, 0)
   for (let position = 0; position < text.length && current.length > 0; position++) {
-    budget.stepsLeft -= current.length
-    if (budget.stepsLeft < 0)
-      throw new HubError('Invalid', 'The patterns of this repository take too long to match')
+    spend(budget, current.length)
     const code = text.charCodeAt(position)
     next.length = 0
     for (const index of current) {

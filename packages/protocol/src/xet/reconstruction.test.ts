@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { decodeChunkTable } from './chunk-table.ts'
 import { CHUNK_HEADER_BYTES, decodeChunk } from './chunk.ts'
 import type { XetHash } from './hash.ts'
-import { formatReconstructionV1, formatReconstructionV2 } from './reconstruction-json.ts'
+import { formatReconstruction } from './reconstruction-json.ts'
 import { planReconstruction, walkReconstruction } from './reconstruction.ts'
 import { encodeTerms, type Term } from './terms.ts'
 import { createXorbParser, encodeXorb } from './xorb.ts'
@@ -20,6 +20,7 @@ const XORBS = [10, 60].map((base) =>
 )
 const TABLES = new Map(XORBS.map((xorb) => [xorb.hash, decodeChunkTable(xorb.chunks)]))
 const BYTES = new Map(XORBS.map((xorb) => [xorb.hash, xorb.bytes]))
+const pause = () => undefined
 const table = (hash: XetHash) => TABLES.get(hash)!
 
 const TERMS: Term[] = (
@@ -72,7 +73,7 @@ it('plans and walks every range to the same bytes', async () => {
         }
         expect(Buffer.concat(walked).equals(wanted)).toBe(true)
 
-        const plan = await planReconstruction(RECORDS, range, table)
+        const plan = await planReconstruction(RECORDS, range, table, pause)
         if (plan === 'unsatisfiable') throw new Error('the range lies inside')
         // As a client does it: each term out of the one fetched range that holds it.
         const fetched = plan.terms.map((term) => {
@@ -97,19 +98,34 @@ it('plans and walks every range to the same bytes', async () => {
 
 it('knows the end of a file', async () => {
   const behind = { start: FILE.length, end: 2n ** 64n - 2n }
-  expect(await planReconstruction(RECORDS, behind, table)).toBe('unsatisfiable')
+  expect(await planReconstruction(RECORDS, behind, table, pause)).toBe('unsatisfiable')
   const empty = new Uint8Array(0)
-  expect(await planReconstruction(empty, { start: 0, end: 255_999_999 }, table)).toMatchObject({ terms: [] })
-  expect(await planReconstruction(empty, { start: 1, end: 2 }, table)).toBe('unsatisfiable')
+  expect(await planReconstruction(empty, { start: 0, end: 255_999_999 }, table, pause)).toMatchObject({
+    terms: [],
+  })
+  expect(await planReconstruction(empty, { start: 1, end: 2 }, table, pause)).toBe('unsatisfiable')
 })
 
+interface V1Entry {
+  range: object
+  url: string
+  url_range: object
+}
+
+interface V2Entry {
+  url: string
+  ranges: { bytes: object }[]
+}
+
 it('merges touching ranges and gives each range its own URL in both versions', async () => {
-  const plan = await planReconstruction(RECORDS, null, table)
+  const plan = await planReconstruction(RECORDS, null, table, pause)
   if (plan === 'unsatisfiable') throw new Error('a whole file is satisfiable')
   const url = (xorb: XetHash, bytes: { start: number; end: number }) =>
     `https://x/${xorb}?${bytes.start}-${bytes.end}`
-  const v1 = formatReconstructionV1(plan, url)
-  const v2 = formatReconstructionV2(plan, url)
+  const read = (version: 1 | 2) =>
+    JSON.parse([...formatReconstruction(plan, version, url)].join('')) as unknown
+  const v1 = read(1) as { terms: unknown; fetch_info: Record<string, V1Entry[]> }
+  const v2 = read(2) as { terms: unknown; xorbs: Record<string, V2Entry[]> }
   const [first, second] = XORBS.map((xorb) => xorb.hash)
   expect(v1.fetch_info[first!]!.map((entry) => entry.range)).toEqual([{ start: 0, end: 6 }])
   expect(v1.fetch_info[second!]!.map((entry) => entry.range)).toEqual([

@@ -5,7 +5,7 @@
  */
 import type { ChunkTable } from './chunk-table.ts'
 import type { XetHash } from './hash.ts'
-import { decodeTerms, type Term } from './terms.ts'
+import { decodeTerm, TERM_BYTES, termsSizeBytes, type Term } from './terms.ts'
 
 /** Both ends inclusive. Clients ask for up to 2^64 − 2, hence the bigint. */
 export interface RawRange {
@@ -32,22 +32,45 @@ export interface Reconstruction {
   fetch: Map<XetHash, FetchRange[]>
 }
 
-/** Plans the fetch of a file, or of a range of it. A range that begins behind the end is 'unsatisfiable'. */
+/**
+ * Plans the fetch of a file, or of a range of it. A range that begins behind the end is 'unsatisfiable'. `pause` is
+ * awaited now and then, so that a long recipe does not hold up everybody else.
+ */
 export async function planReconstruction(
   records: Uint8Array,
   range: RawRange | null,
   xorbTable: XorbTable,
+  pause: () => Promise<void> | void,
 ): Promise<Reconstruction | 'unsatisfiable'> {
-  const window = selectTerms(records, range)
+  const window = windowOf(records, range)
   if (window === 'unsatisfiable') return window
   const terms: Term[] = []
+  const used = new Map<XetHash, UsedXorb>()
   let offsetIntoFirstRange = 0
-  for (const selected of window) {
+  for (const selected of selectTerms(records, window)) {
     const { skipBytes, ...term } = await trimTerm(selected, xorbTable)
     if (terms.length === 0) offsetIntoFirstRange = skipBytes
-    terms.push(term)
+    const { xorb, chunkEnds } = used.get(term.xorb) ?? {
+      xorb: term.xorb,
+      chunkEnds: new Map<number, number>(),
+    }
+    used.set(xorb, { xorb, chunkEnds })
+    const { chunkStart, chunkEnd } = term
+    chunkEnds.set(chunkStart, Math.max(chunkEnd, chunkEnds.get(chunkStart) ?? 0))
+    // One string for all terms of a xorb.
+    terms.push({ ...term, xorb })
+    if (terms.length % TERMS_BETWEEN_PAUSES === 0) await pause()
   }
-  return { offsetIntoFirstRange, terms, fetch: await planFetch(terms, xorbTable) }
+  return { offsetIntoFirstRange, terms, fetch: await planFetch(used, xorbTable, pause) }
+}
+
+const TERMS_BETWEEN_PAUSES = 1000
+const XORBS_BETWEEN_PAUSES = 50
+
+/** What the terms use of a xorb: the furthest end of those that begin at a chunk. */
+interface UsedXorb {
+  xorb: XetHash
+  chunkEnds: Map<number, number>
 }
 
 /** One step of the walk: read these bytes of the xorb, decode its chunks, drop `skipBytes`, hand on `takeBytes`. */
@@ -69,9 +92,9 @@ export async function* walkReconstruction(
   xorbTable: XorbTable,
   stepRawMaxBytes: number,
 ): AsyncGenerator<WalkStep> {
-  const window = selectTerms(records, range)
+  const window = windowOf(records, range)
   if (window === 'unsatisfiable') return
-  for (const selected of window) {
+  for (const selected of selectTerms(records, window)) {
     const term = await trimTerm(selected, xorbTable)
     const table = await xorbTable(term.xorb)
     let skipBytes = term.skipBytes
@@ -106,29 +129,41 @@ interface SelectedTerm {
   wantedEnd: number
 }
 
-function selectTerms(records: Uint8Array, range: RawRange | null): SelectedTerm[] | 'unsatisfiable' {
-  let sizeBytes = 0
-  for (const term of decodeTerms(records)) sizeBytes += term.rawBytes
+/** The decoded bytes asked for, from `start` to before `stop`. */
+function windowOf(
+  records: Uint8Array,
+  range: RawRange | null,
+): { start: number; stop: number } | 'unsatisfiable' {
+  const sizeBytes = termsSizeBytes(records)
   if (range !== null) {
     // An empty file has no byte 0, but asking for it must not look like the end of a file to hf_xet.
     const startsBehind = range.start >= sizeBytes && !(sizeBytes === 0 && Number(range.start) === 0)
     if (startsBehind || range.end < range.start) return 'unsatisfiable'
   }
-  const start = range === null ? 0 : Number(range.start)
-  const stop = range === null || range.end >= sizeBytes ? sizeBytes : Number(range.end) + 1
-  const selected: SelectedTerm[] = []
+  return {
+    start: range === null ? 0 : Number(range.start),
+    stop: range === null || range.end >= sizeBytes ? sizeBytes : Number(range.end) + 1,
+  }
+}
+
+/** Terms outside the window are passed over by their length alone. */
+function* selectTerms(
+  records: Uint8Array,
+  { start, stop }: { start: number; stop: number },
+): Generator<SelectedTerm> {
   let termStart = 0
-  for (const term of decodeTerms(records)) {
-    const termEnd = termStart + term.rawBytes
-    if (termEnd > start && termStart < stop)
-      selected.push({
+  for (let offset = 0; offset < records.length && termStart < stop; offset += TERM_BYTES) {
+    const termEnd = termStart + termsSizeBytes(records.subarray(offset, offset + TERM_BYTES))
+    if (termEnd > start) {
+      const term = decodeTerm(records, offset)
+      yield {
         term,
         wantedStart: Math.max(start - termStart, 0),
         wantedEnd: Math.min(stop - termStart, term.rawBytes),
-      })
+      }
+    }
     termStart = termEnd
   }
-  return selected
 }
 
 /** Drops the chunks before and behind what is wanted. `skipBytes` is what remains before it in the first chunk. */
@@ -149,13 +184,16 @@ async function trimTerm(selected: SelectedTerm, xorbTable: XorbTable): Promise<T
   }
 }
 
-async function planFetch(terms: readonly Term[], xorbTable: XorbTable): Promise<Map<XetHash, FetchRange[]>> {
-  const used = Map.groupBy(terms, (term) => term.xorb)
+async function planFetch(
+  used: ReadonlyMap<XetHash, UsedXorb>,
+  xorbTable: XorbTable,
+  pause: () => Promise<void> | void,
+): Promise<Map<XetHash, FetchRange[]>> {
   const fetch = new Map<XetHash, FetchRange[]>()
-  for (const [xorb, ranges] of used) {
+  for (const [xorb, { chunkEnds }] of used) {
     const table = await xorbTable(xorb)
     const merged: { chunkStart: number; chunkEnd: number }[] = []
-    for (const { chunkStart, chunkEnd } of ranges.toSorted((a, b) => a.chunkStart - b.chunkStart)) {
+    for (const [chunkStart, chunkEnd] of [...chunkEnds].toSorted(([a], [b]) => a - b)) {
       const last = merged.at(-1)
       if (last !== undefined && chunkStart <= last.chunkEnd) last.chunkEnd = Math.max(last.chunkEnd, chunkEnd)
       else merged.push({ chunkStart, chunkEnd })
@@ -164,6 +202,7 @@ async function planFetch(terms: readonly Term[], xorbTable: XorbTable): Promise<
       xorb,
       merged.map(({ chunkStart, chunkEnd }) => physicalRange(table, chunkStart, chunkEnd)),
     )
+    if (fetch.size % XORBS_BETWEEN_PAUSES === 0) await pause()
   }
   return fetch
 }

@@ -3,12 +3,17 @@
  * tables: whoever registers a file must know the chunk hashes of all that it names, or a guessed range would give
  * access to foreign bytes.
  */
-import { XET_SHARD_CHUNKS_MAX } from '../limits.ts'
+import {
+  XET_FILE_TERMS_FREE,
+  XET_FILE_TERMS_MAX,
+  XET_SHARD_CHUNKS_MAX,
+  XET_TERM_MEAN_MIN_BYTES,
+} from '../limits.ts'
 import type { Primitives } from '../primitives.ts'
 import type { ChunkTable } from './chunk-table.ts'
 import { formatXetHash, isDedupEligible, verificationHash, XET_HASH_BYTES, type XetHash } from './hash.ts'
 import { decodeShardChunk, type Shard, SHARD_RECORD_BYTES, type ShardFile, type ShardXorb } from './shard.ts'
-import { decodeTerms, type Term } from './terms.ts'
+import { decodeTerms, TermMerger, type Term } from './terms.ts'
 import { createFileHash } from './tree-hash.ts'
 
 export type ShardRefusal =
@@ -20,6 +25,7 @@ export type ShardRefusal =
   | 'verification-differs'
   | 'file-hash-differs'
   | 'too-many-chunks'
+  | 'too-many-terms'
 
 /** The shard is well formed and untrue. `hash` names the xorb or file that it is about. */
 export class ShardRefusedError extends Error {
@@ -39,6 +45,8 @@ export type LookupXorb = (xorb: XetHash) => Promise<ChunkTable | null> | ChunkTa
 
 export interface VerifiedFile {
   file: ShardFile
+  /** The file's recipe: its terms, those that follow one another in a xorb made one. */
+  terms: Uint8Array
   sizeBytes: number
   /** Distinct, in order of first use. */
   xorbs: XetHash[]
@@ -81,6 +89,7 @@ async function verifyFile(
     )
   const fileHash = createFileHash(primitives)
   const xorbs = new Set<XetHash>()
+  const merged = new TermMerger()
   let sizeBytes = 0
   let firstChunk: VerifiedFile['firstChunk'] = null
   let index = 0
@@ -107,8 +116,11 @@ async function verifyFile(
     xorbs.add(term.xorb)
     sizeBytes += term.rawBytes
     index++
+    merged.add(term)
+    if (merged.count > XET_FILE_TERMS_MAX) throw tooManyTerms(file.hash)
     await pause()
   }
+  if (merged.count > XET_FILE_TERMS_FREE + sizeBytes / XET_TERM_MEAN_MIN_BYTES) throw tooManyTerms(file.hash)
   const actual = fileHash.finish()
   if (actual !== file.hash)
     throw new ShardRefusedError(
@@ -116,7 +128,16 @@ async function verifyFile(
       file.hash,
       `The terms of file ${file.hash} make ${actual}`,
     )
-  return { file, sizeBytes, xorbs: [...xorbs], firstChunk }
+  return { file, terms: merged.encode(), sizeBytes, xorbs: [...xorbs], firstChunk }
+}
+
+function tooManyTerms(hash: XetHash): ShardRefusedError {
+  return new ShardRefusedError(
+    'too-many-terms',
+    hash,
+    `File ${hash} has too many terms: at most ${XET_FILE_TERMS_MAX}, and beyond ${XET_FILE_TERMS_FREE} with ` +
+      `${XET_TERM_MEAN_MIN_BYTES} bytes on average`,
+  )
 }
 
 async function storedXorb(lookupXorb: LookupXorb, hash: XetHash): Promise<ChunkTable> {

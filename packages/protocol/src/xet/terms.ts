@@ -42,6 +42,37 @@ export function* decodeTerms(records: Uint8Array): Generator<Term> {
   for (let offset = 0; offset < records.length; offset += TERM_BYTES) yield decodeTerm(records, offset)
 }
 
+/** Decoded bytes of all terms, without a look at anything else of them. */
+export function termsSizeBytes(records: Uint8Array): number {
+  const view = new DataView(records.buffer, records.byteOffset, records.length)
+  let sizeBytes = 0
+  for (let offset = 0; offset + TERM_BYTES <= records.length; offset += TERM_BYTES)
+    sizeBytes += view.getUint32(offset + 36, true)
+  return sizeBytes
+}
+
+/** Collects the terms of a file; those that follow one another in a xorb become one. */
+export class TermMerger {
+  readonly #merged: Term[] = []
+
+  get count(): number {
+    return this.#merged.length
+  }
+
+  add(term: Term): void {
+    const last = this.#merged.at(-1)
+    // A xorb decodes to at most a gigabyte, so the sum always fits its field.
+    if (last?.xorb === term.xorb && last.chunkEnd === term.chunkStart) {
+      last.chunkEnd = term.chunkEnd
+      last.rawBytes += term.rawBytes
+    } else this.#merged.push({ ...term })
+  }
+
+  encode(): Uint8Array {
+    return encodeTerms(this.#merged)
+  }
+}
+
 export function encodeTerms(terms: readonly Term[]): Uint8Array {
   const bytes = new Uint8Array(terms.length * TERM_BYTES)
   const view = new DataView(bytes.buffer)

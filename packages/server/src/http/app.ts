@@ -4,13 +4,14 @@
  * of an unknown route, passes errors.ts.
  */
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 
 import { HubError } from '@cairn/protocol/errors'
 import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
-import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, UNREAD_BODY_DRAIN_MAX_BYTES, URL_MAX_BYTES } from '../limits.ts'
+import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, URL_MAX_BYTES } from '../limits.ts'
 import { RepoMovedError, repoNotFound, type Principal } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
 import type { OpsContext } from '../ops/context.ts'
@@ -18,6 +19,7 @@ import { registryFor } from '../ops/locate.ts'
 import type { RateLimits } from '../ops/rate-limits.ts'
 import { credentialOf } from './auth.ts'
 import { setBrowserHeaders, setPreflightHeaders } from './browser-headers.ts'
+import { closeIfBodyIsLeft, guardAnswer, guardServer, hostOf, refuseConnection } from './connections.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
 import { openGate, type Gate } from './gate.ts'
 import { movedReply } from './moved.ts'
@@ -42,6 +44,9 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   const app = Fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
+    // Node's own refusal has no code; a request without a Host is refused in urls.ts.
+    http: { requireHostHeader: false },
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket as Socket, ops.log),
     bodyLimit: Number.MAX_SAFE_INTEGER,
     routerOptions: { maxParamLength: URL_MAX_BYTES, ignoreTrailingSlash: true },
     rewriteUrl(request) {
@@ -57,7 +62,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
       void answer(ops, request, reply, 'hub', () => Promise.reject(new HubError('BadRequest', error.message)))
     },
   })
-  app.server.headersTimeout = KEEP_ALIVE_MS + 5_000
+  guardServer(app.server, ops.log)
   // Bodies are read by the routes, each with its own limit; clients send them without any Content-Type.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -116,13 +121,16 @@ async function answer(
   reply.hijack()
   const response = reply.raw
   const requestId = requestIdOf(request.raw)
+  guardAnswer(request.raw, response)
   const abort = new AbortController()
   response.once('close', () => abort.abort())
   response.setHeader('X-Request-Id', requestId)
   setBrowserHeaders(response)
   const head = request.raw.method === 'HEAD'
   try {
-    await respond(response, await handle(requestId, abort.signal), head)
+    const done = await handle(requestId, abort.signal)
+    closeIfBodyIsLeft(request.raw, response)
+    await respond(response, done, head)
   } catch (error) {
     if (abort.signal.aborted || response.destroyed) return
     const failure = errorReply(error, dialect, requestId, ops.log)
@@ -136,15 +144,6 @@ async function answer(
       if (/^(content-|etag)/i.test(name)) response.removeHeader(name)
     await respond(response, failure, head)
   }
-}
-
-/** Node reads an unread body to its end to keep the connection; that is worth it only for a small rest. */
-function closeIfBodyIsLeft(request: IncomingMessage, response: ServerResponse): void {
-  const declared = Number(request.headers['content-length'] ?? Infinity)
-  const hasBody =
-    request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
-  if (hasBody && !request.complete && declared > UNREAD_BODY_DRAIN_MAX_BYTES)
-    response.setHeader('Connection', 'close')
 }
 
 interface Visitor {
@@ -198,7 +197,7 @@ async function openCall(
   const site = siteOf(
     options.publicUrl,
     {
-      host: raw.headers.host,
+      host: hostOf(raw),
       encrypted: 'encrypted' in raw.socket,
       forwardedProto: header('x-forwarded-proto'),
       forwardedHost: header('x-forwarded-host'),

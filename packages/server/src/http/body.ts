@@ -1,15 +1,22 @@
 /** Request bodies: bounded, and given up when they trickle. Nothing is collected before its limit is known. */
 import type { IncomingMessage } from 'node:http'
+import { setImmediate as pause } from 'node:timers/promises'
 
+import { depthOfJson } from '@cairn/protocol/api/json-depth'
 import { HubError } from '@cairn/protocol/errors'
 import type { ZodType } from 'zod'
 
 import {
   BLANK_LINES_MAX,
+  BODIES_GATHERED_MAX_BYTES,
+  BODY_GATHERED_FREE_BYTES,
   BODY_STALL_MS,
   BODY_THROUGHPUT_MIN_BYTES_PER_S,
   JSON_BODY_MAX_BYTES,
+  JSON_DEPTH_MAX,
+  LINE_AT_ONCE_MAX_BYTES,
 } from '../limits.ts'
+import { busy, ByteBudget } from '../ops/byte-budget.ts'
 
 /** Chunks of a body, at most `sizeBytesMax` in all. */
 export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
@@ -18,49 +25,66 @@ export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): 
   let total = 0
   let windowBytes = 0
   const minimum = (BODY_THROUGHPUT_MIN_BYTES_PER_S * BODY_STALL_MS) / 1000
-  let stalled = false
+  let giveUp: (reason: HubError) => void = () => undefined
   const guard = setInterval(() => {
-    if (windowBytes < minimum && !body.isPaused()) {
-      stalled = true
-      body.destroy(new HubError('RequestTimeout', 'The body arrives too slowly'))
-    }
+    // The connection stays for the refusal, which would be lost if the body were destroyed.
+    if (windowBytes < minimum) giveUp(tooSlow())
     windowBytes = 0
   }, BODY_STALL_MS)
   guard.unref()
+  // Leaving early must not destroy the connection either.
+  const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, void>
   try {
-    // Leaving early must not destroy the connection: the refusal has yet to be sent on it.
-    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      total += chunk.length
-      windowBytes += chunk.length
+    for (;;) {
+      const next = await new Promise<IteratorResult<Buffer, void>>((resolve, reject) => {
+        giveUp = reject
+        chunks.next().then(resolve, reject)
+      })
+      if (next.done) break
+      total += next.value.length
+      windowBytes += next.value.length
       if (total > sizeBytesMax) throw tooLarge(sizeBytesMax)
-      yield chunk
+      const since = performance.now()
+      yield next.value
       // While the consumer is busy the client waits for us, which is not its fault.
-      windowBytes += minimum
+      windowBytes += ((performance.now() - since) * BODY_THROUGHPUT_MIN_BYTES_PER_S) / 1000
     }
     if (declared !== undefined && total !== Number(declared))
       throw new HubError('BadRequest', 'The body ended early')
   } catch (error) {
-    if (stalled) throw new HubError('RequestTimeout', 'The body arrives too slowly', { cause: error })
     if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET')
       throw new HubError('BadRequest', 'The body ended early', { cause: error })
     throw error
   } finally {
     clearInterval(guard)
+    // Not awaited: it would wait for the chunk that does not come.
+    void chunks.return?.()
   }
 }
+
+function tooSlow(): HubError {
+  return new HubError('RequestTimeout', 'The body arrives too slowly', { headers: { Connection: 'close' } })
+}
+
+/** A body may take its time, so what all of them gather is what slow clients can fill memory with. */
+const gatheredBytes = new ByteBudget(BODIES_GATHERED_MAX_BYTES)
 
 /**
  * Bytes gathered by copying. A list of chunks would be cheaper, but a client that sends chunks of one byte makes it
  * hold an object of some hundred bytes for each.
  */
-class Gathered {
+class Gathered implements Disposable {
   sizeBytes = 0
   #buffer = Buffer.alloc(0)
+  readonly #share = gatheredBytes.open()
 
   add(bytes: Uint8Array): void {
     const end = this.sizeBytes + bytes.length
     if (end > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(end, 2 * this.#buffer.length))
+      const capacity = Math.max(end, 2 * this.#buffer.length)
+      if (capacity > BODY_GATHERED_FREE_BYTES && !this.#share.grow(capacity - this.#buffer.length))
+        throw busy()
+      const grown = Buffer.allocUnsafeSlow(capacity)
       grown.set(this.#buffer.subarray(0, this.sizeBytes))
       this.#buffer = grown
     }
@@ -73,7 +97,12 @@ class Gathered {
     const bytes = this.#buffer.subarray(0, this.sizeBytes)
     this.#buffer = Buffer.alloc(0)
     this.sizeBytes = 0
+    this.#share.giveBack()
     return bytes
+  }
+
+  [Symbol.dispose](): void {
+    this.#share.giveBack()
   }
 }
 
@@ -83,7 +112,7 @@ export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Pr
 
 /** The whole; the chunks know their limit. */
 export async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const gathered = new Gathered()
+  using gathered = new Gathered()
   for await (const chunk of chunks) gathered.add(chunk)
   return gathered.take()
 }
@@ -101,6 +130,8 @@ export async function readJson<T>(
   } catch (cause) {
     throw new HubError('BadRequest', 'The body is not valid JSON', { cause })
   }
+  if (depthOfJson(text) > JSON_DEPTH_MAX)
+    throw new HubError('BadRequest', `The body is nested deeper than ${JSON_DEPTH_MAX} levels`)
   return checkShape(schema, value)
 }
 
@@ -126,12 +157,19 @@ export function checkShape<T>(schema: ZodType<T>, value: unknown): T {
   throw new HubError('BadRequest', `${where}${issue?.message ?? 'invalid body'}`.slice(0, 500))
 }
 
+/** A long line takes tens of milliseconds to read, so of all requests only one such is read between two looks at the others. */
+let turns: Promise<void> = Promise.resolve()
+
+function turn(): Promise<void> {
+  return (turns = turns.then(() => pause()))
+}
+
 /** Lines of at most `lineMaxBytes`; the last one needs no newline. Blank lines are skipped, up to a limit. */
 export async function* readLines(
   body: IncomingMessage,
   limits: { bodyMaxBytes: number; lineMaxBytes: number },
 ): AsyncGenerator<{ text: string; number: number }> {
-  const gathered = new Gathered()
+  using gathered = new Gathered()
   let number = 0
   let blank = 0
   const take = (): { text: string; number: number } | null => {
@@ -156,6 +194,7 @@ export async function* readLines(
       gathered.add(chunk.subarray(start, end))
       start = end + 1
       if (newline === -1) break
+      if (gathered.sizeBytes > LINE_AT_ONCE_MAX_BYTES) await turn()
       const line = take()
       if (line !== null) yield line
     }

@@ -56,8 +56,25 @@ export function errorReply(error: unknown, dialect: ErrorDialect, requestId: str
 function toHubError(error: unknown): HubError {
   if (error instanceof HubError) return error
   if (error instanceof FormatError) return new HubError('BadRequest', error.message, { cause: error })
-  return new HubError('Internal', undefined, { cause: error })
+  const code = isOutOfSpace(error) ? 'InsufficientStorage' : 'Internal'
+  return new HubError(code, undefined, { cause: error })
 }
+
+/** Also when a full disk is the reason behind another error: of Node, SQLite, PostgreSQL or git. */
+function isOutOfSpace(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > CAUSES_MAX) return false
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  return (
+    (typeof code === 'string' && OUT_OF_SPACE_CODES.has(code)) ||
+    errcode === SQLITE_FULL ||
+    /No space left on device|Disk quota exceeded/.test(error.message) ||
+    isOutOfSpace(error.cause, depth + 1)
+  )
+}
+
+const CAUSES_MAX = 8
+const OUT_OF_SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', '53100'])
+const SQLITE_FULL = 13
 
 /** One line of latin-1, as a header must be. */
 function headerText(message: string): string {

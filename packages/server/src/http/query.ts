@@ -4,11 +4,17 @@ import { HubError } from '@cairn/protocol/errors'
 
 export type Query = Parameters
 
+/** Decimal digits and nothing else, or NaN. */
+export function readDigits(text: string | null): number {
+  return text !== null && /^\d{1,16}$/.test(text) ? Number(text) : NaN
+}
+
 export function parseQuery(text: string): Query {
   const query: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
   for (const [name, value] of new URLSearchParams(text)) {
     const known = query[name]
-    query[name] = known === undefined ? value : [known, value].flat()
+    if (Array.isArray(known)) known.push(value)
+    else query[name] = known === undefined ? value : [known, value]
   }
   return query
 }

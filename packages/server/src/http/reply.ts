@@ -6,6 +6,8 @@ export interface Reply {
   headers?: Record<string, string | number | undefined>
   /** Sent compact: DuckDB looks for the literal `"type":"file"` (clients.md §0.19). */
   json?: unknown
+  /** JSON that is made while it is sent. Joined, the slices are one value. */
+  jsonSlices?: Iterable<string>
   text?: string
   bytes?: Uint8Array
   content?: { source: Content; range?: ByteRange }

@@ -1,10 +1,15 @@
 /** Writes replies. Streams go out with one write in flight, which is what keeps the store's buffers reusable. */
 import type { ServerResponse } from 'node:http'
+import { setImmediate as pause } from 'node:timers/promises'
 
-import { STREAM_IDLE_MS } from '../limits.ts'
+import { JSON_WHOLE_MAX_LENGTH, STREAM_IDLE_MS } from '../limits.ts'
 import type { Reply } from './reply.ts'
 
 export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
+  if (reply.jsonSlices !== undefined) {
+    await respondInSlices(response, reply, reply.jsonSlices, head)
+    return
+  }
   const body = bodyOf(reply)
   response.statusCode = reply.status ?? 200
   for (const [name, value] of Object.entries(reply.headers ?? {}))
@@ -36,9 +41,35 @@ export async function respond(response: ServerResponse, reply: Reply, head: bool
   await send(response, await source.open(range))
 }
 
+/** A short text is sent whole, with its length; a longer one slice by slice, and others have their turn in between. */
+async function respondInSlices(
+  response: ServerResponse,
+  reply: Reply,
+  slices: Iterable<string>,
+  head: boolean,
+): Promise<void> {
+  const iterator = slices[Symbol.iterator]()
+  let text = ''
+  let next = iterator.next()
+  for (; !next.done && text.length <= JSON_WHOLE_MAX_LENGTH; next = iterator.next()) text += next.value
+  const headers = { 'Content-Type': JSON_TYPE, ...reply.headers }
+  const whole = { status: reply.status ?? 200, headers }
+  if (next.done) return respond(response, { ...whole, text }, head)
+  return respond(response, { ...whole, stream: encoded(text + next.value, iterator) }, head)
+}
+
+async function* encoded(begun: string, rest: Iterator<string>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(begun)
+  for (let next = rest.next(); !next.done; next = rest.next()) {
+    await pause()
+    yield Buffer.from(next.value)
+  }
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 function bodyOf(reply: Reply): { bytes: Uint8Array; type: string | null } | null {
-  if (reply.json !== undefined)
-    return { bytes: Buffer.from(JSON.stringify(reply.json)), type: 'application/json; charset=utf-8' }
+  if (reply.json !== undefined) return { bytes: Buffer.from(JSON.stringify(reply.json)), type: JSON_TYPE }
   if (reply.text !== undefined) return { bytes: Buffer.from(reply.text), type: 'text/plain; charset=utf-8' }
   if (reply.bytes !== undefined) return { bytes: reply.bytes, type: null }
   return null

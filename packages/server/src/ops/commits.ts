@@ -10,14 +10,17 @@ import { trackingLine } from '@cairn/protocol/git/default-attributes'
 import { parseIgnore } from '@cairn/protocol/git/ignore'
 import { EMPTY_TREE_OID, newObject, type GitMode, type NewObject } from '@cairn/protocol/git/objects'
 import { planTree, type TreeEdit } from '@cairn/protocol/git/plan-tree'
+import { requestBudget } from '@cairn/protocol/git/wildmatch'
 import { formatPointer, parsePointer } from '@cairn/protocol/lfs/pointer'
 import { COMMIT_OPERATIONS_MAX } from '@cairn/protocol/limits'
 import { printable } from '@cairn/protocol/repo-id'
 
 import type { CommitRecord } from '../git/git-store.ts'
-import { COMMIT_BUFFER_MAX_BYTES } from '../limits.ts'
+import { COMMIT_BUFFER_FREE_BYTES, COMMIT_BUFFER_MAX_BYTES, COMMIT_OPERATION_BYTES } from '../limits.ts'
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
+import type { Share } from './byte-budget.ts'
+import { CommitPaths } from './commit-paths.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
 import { readCommit, resolveRevisionOrUnborn, revisionNotFound, UNBORN } from './revisions.ts'
@@ -40,9 +43,10 @@ export async function preupload(
     { dir: '', text: request.gitAttributes ?? (await stored('.gitattributes')) },
   ])
   const ignore = parseIgnore(`${await stored('.gitignore')}\n${request.gitIgnore ?? ''}`)
+  const budget = requestBudget()
   const files: PreuploadReplyFile[] = []
   for (const file of request.files) {
-    const decision = decideUpload({ ...file, attributes, ignore })
+    const decision = decideUpload({ ...file, attributes, ignore, budget })
     files.push({ path: file.path, ...decision, oid: await contentId(ctx, repo, commit, file.path) })
     // Patterns made to be slow cost some forty milliseconds a file; others get their turn in between.
     await pause()
@@ -78,7 +82,8 @@ export async function applyCommit(
   const repo = await repoFor(ctx, principal, locator, 'write')
   const author = assertUser(principal)
   await branchOf(ctx, repo, revision)
-  const { plan, blobs } = await receive(ctx, repo, operations)
+  using buffer = ctx.budgets.commits.open()
+  const { plan, blobs } = await receive(ctx, repo, operations, buffer)
   const { summary, description, parentCommit } = plan.header
   const message = description === '' ? summary : `${summary}\n\n${description}`
 
@@ -143,20 +148,23 @@ interface InlineBlob {
 }
 
 /**
- * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered they are
- * written, so that a body of gigabytes never lies in memory. Blobs of a commit that fails are unreferenced and swept.
+ * Reads the operations to their end. Inline contents become git blobs at once; when many have gathered, or other commits
+ * hold what memory there is, they are written, so that a body of gigabytes never lies in memory. Blobs of a commit that fails are unreferenced and swept.
  */
 async function receive(
   ctx: OpsContext,
   repo: RepoRow,
   operations: AsyncIterable<CommitOperation>,
+  buffer: Share,
 ): Promise<Received> {
   const folded: CommitOperation<InlineBlob>[] = []
+  const paths = new CommitPaths()
   let blobs: NewObject[] = []
   let bufferedBytes = 0
   for await (const operation of operations) {
     if (folded.length > COMMIT_OPERATIONS_MAX)
       throw new HubError('TooLarge', `A commit has at most ${COMMIT_OPERATIONS_MAX} operations`)
+    for (const path of pathsOf(operation)) paths.add(path)
     if (operation.kind !== 'file') {
       folded.push(operation)
       continue
@@ -165,14 +173,23 @@ async function receive(
     const pointerOid = parsePointer(operation.content)?.oid ?? null
     folded.push({ ...operation, content: { blobOid: blob.oid, pointerOid } })
     blobs.push(blob)
-    bufferedBytes += operation.content.length
-    if (bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
+    const bytes = operation.content.length + COMMIT_OPERATION_BYTES
+    bufferedBytes += bytes
+    const isHeld = bufferedBytes <= COMMIT_BUFFER_FREE_BYTES || buffer.grow(bytes)
+    if (!isHeld || bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
       await ctx.git.write(repo.id, blobs)
       blobs = []
       bufferedBytes = 0
+      buffer.giveBack()
     }
   }
   return { plan: foldOperations(folded), blobs }
+}
+
+function pathsOf(operation: CommitOperation): string[] {
+  if (operation.kind === 'header') return []
+  const oldPath = 'oldPath' in operation ? operation.oldPath : undefined
+  return oldPath === undefined ? [operation.path] : [operation.path, oldPath]
 }
 
 interface Draft {
@@ -206,6 +223,8 @@ async function draftTree(
     }
     const oid = put.kind === 'file' ? put.content.blobOid : addPointer(ctx, objects, put, stored)
     edits.set(path, { oid, mode: await modeAt(ctx, repo, base, path) })
+    // Folders in the cache are looked into without a wait.
+    if (edits.size % PATHS_BETWEEN_PAUSES === 0) await pause()
   }
   await trackLfs(ctx, repo, base, plan, edits, objects)
   const tree = await planTree({
@@ -216,6 +235,8 @@ async function draftTree(
   })
   return { rootOid: tree.rootOid, objects: [...objects, ...tree.newTrees], pointers: oids }
 }
+
+const PATHS_BETWEEN_PAUSES = 2000
 
 /** sha256 that a change points to: every pointer in history has its object, however it was sent. */
 function pointerOf(put: Put<InlineBlob> | null): string | null {
@@ -280,9 +301,10 @@ async function trackLfs(
   if (change?.kind === 'file') return
   const text = change === null ? '' : ((await readTextFile(ctx, repo, base, '.gitattributes'))?.text ?? '')
   const attributes = new Attributes([{ dir: '', text }])
+  const budget = requestBudget()
   const untracked: string[] = []
   for (const path of pointers) {
-    if (!attributes.isLfs(path)) untracked.push(path)
+    if (!attributes.isLfs(path, budget)) untracked.push(path)
     await pause()
   }
   if (untracked.length === 0) return

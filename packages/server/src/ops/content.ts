@@ -8,8 +8,6 @@ import { createHash } from 'node:crypto'
 import { HubError } from '@cairn/protocol/errors'
 
 import type { ByteRange } from '../store/blobs/blob-store.ts'
-import type { OpsContext } from './context.ts'
-import { readBlob } from './trees.ts'
 
 export type { ByteRange }
 
@@ -17,16 +15,6 @@ export interface Content {
   sizeBytes: number
   /** Opens the stream. Chunks follow `BlobStore.read`'s rule about reused buffers. */
   open(range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
-}
-
-export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBytes: number): Content {
-  return {
-    sizeBytes,
-    async open(range) {
-      const bytes = await readBlob(ctx, repoId, oid)
-      return once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1))
-    },
-  }
 }
 
 /** Bytes that lie in memory already. */

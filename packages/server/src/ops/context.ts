@@ -4,7 +4,9 @@ import type { Primitives } from '@cairn/protocol/primitives'
 import type { GitStore } from '../git/git-store.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Catalog } from '../store/catalog/catalog.ts'
+import type { DocumentReader } from '../workers/document-reader.ts'
 import type { XorbPool } from '../workers/xorb-pool.ts'
+import type { Budgets } from './byte-budget.ts'
 import type { Caches } from './caches.ts'
 import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
@@ -15,9 +17,11 @@ export interface OpsContext {
   blobs: BlobStore
   git: GitStore
   xorbs: XorbPool
+  documents: DocumentReader
   primitives: Primitives
   signer: Signer
   caches: Caches
+  budgets: Budgets
   /** Serialises changes of one repository's refs. */
   repoQueue: KeyedQueue
   downloads: DownloadCounter

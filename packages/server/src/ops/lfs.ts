@@ -139,13 +139,13 @@ export async function openAddress(
   ctx: OpsContext,
   locator: RepoLocator,
   address: LfsAddress,
-  { by, expires, signature }: Pick<SignedQuery, 'by' | 'expires' | 'signature'>,
+  { by, expires, signature }: { by: string; expires: number; signature: string },
 ): Promise<RepoRow> {
   // By an old name too, without a redirect: an upload that a rename overtook cannot be sent twice.
   const repo = await livingRepo(ctx, locator)
   // A missing repository is told apart from a bad signature by nothing.
-  const text = signedText(repo?.id ?? '', address, by, Number(expires))
-  const isSigned = ctx.signer.verify('lfs-url', text, signature) && Number(expires) * 1000 > ctx.clock()
+  const text = signedText(repo?.id ?? '', address, by, expires)
+  const isSigned = ctx.signer.verify('lfs-url', text, signature) && expires * 1000 > ctx.clock()
   const action = address.use === 'get' ? 'read' : 'write'
   if (!isSigned || repo === null || !(await bearerMay(ctx, by, repo, action)))
     throw new HubError(

@@ -1,13 +1,14 @@
 /** Everything that a commit's files say about a repository, for info replies, lists and searches. Immutable. */
-import { parseCard, type CardData } from '@cairn/protocol/api/card'
+import type { CardData } from '@cairn/protocol/api/card'
 import { deriveCardFacts, type CardFacts } from '@cairn/protocol/api/card-facts'
 import { deriveConfig, deriveTransformersInfo, maskToken } from '@cairn/protocol/api/model-config'
 import type { TransformersInfo } from '@cairn/protocol/api/model-config'
 
 import type { CommitRecord } from '../git/git-store.ts'
-import { CARD_EXCERPT_LENGTH_MAX } from '../limits.ts'
+import { CARD_EXCERPT_LENGTH_MAX, MODEL_CONFIG_MAX_LENGTH } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
+import { readCard } from './documents.ts'
 import { isFile, readTextFile, walk } from './trees.ts'
 import { readJsonFile, readWeights, type FileEntry, type Weights } from './weights.ts'
 
@@ -62,7 +63,7 @@ async function computeFacts(
   files: readonly FileEntry[],
 ): Promise<RepoFacts> {
   const readme = (await readTextFile(ctx, repo, commit, 'README.md'))?.text ?? ''
-  const card = parseCard(readme).data
+  const card = (await readCard(ctx, readme)).data
   const paths = files.map(({ path }) => path)
   const common = {
     ...deriveCardFacts(repo.type, card, paths, readme),
@@ -86,12 +87,17 @@ async function computeFacts(
   }
   return {
     ...common,
-    config: deriveConfig(modelFiles),
+    config: ofModestSize(deriveConfig(modelFiles)),
     transformersInfo:
       common.libraryName === 'transformers' ? deriveTransformersInfo(modelFiles.config, paths) : null,
     maskToken: maskToken(modelFiles),
     ...(await readWeights(ctx, repo, files)),
   }
+}
+
+/** A list sends a hundred of them. */
+function ofModestSize(config: Record<string, unknown> | null): Record<string, unknown> | null {
+  return JSON.stringify(config).length > MODEL_CONFIG_MAX_LENGTH ? null : config
 }
 
 /** Without front matter, markup of headings and links, and line ends. */

@@ -1,4 +1,6 @@
 /** Reading what a commit holds: folders, entries, LFS pointers, listings. Immutable data, cached by oid. */
+import { setImmediate as pause } from 'node:timers/promises'
+
 import { HubError } from '@cairn/protocol/errors'
 import { encodeName } from '@cairn/protocol/git/names'
 import { parseTree, type TreeEntry } from '@cairn/protocol/git/objects'
@@ -84,27 +86,48 @@ export async function* walk(
 ): AsyncGenerator<PathEntry> {
   const after = options.after ?? null
   const afterBytes = after === null ? null : encodeName(after)
-  let seen = 0
-  async function* folder(oid: string, prefix: string, isWhole: boolean): AsyncGenerator<PathEntry> {
+  const open: OpenFolder[] = []
+  const enter = async (oid: string, prefix: string, isWhole: boolean): Promise<void> => {
     const entries = await readTree(ctx, repoId, oid)
-    const pathOf = (entry: TreeEntry) => (prefix === '' ? entry.name : `${prefix}/${entry.name}`)
     const isDue = (entry: TreeEntry) =>
       afterBytes === null ||
-      Buffer.compare(encodeName(walkPosition({ path: pathOf(entry), entry })), afterBytes) > 0
+      Buffer.compare(encodeName(walkPosition({ path: pathIn(prefix, entry), entry })), afterBytes) > 0
     const due = isWhole ? 0 : firstWhere(entries, isDue)
     // The entry before may be the folder that the position lies in.
-    for (let index = Math.max(due - 1, 0); index < entries.length; index += 1) {
-      const entry = entries[index]!
-      seen += 1
-      if (seen > TREE_WALK_ENTRIES_MAX)
-        throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
-      const path = pathOf(entry)
-      if (index >= due && (isFolder(entry) || isFile(entry))) yield { path, entry }
-      if (isFolder(entry) && options.recursive && (index >= due || after?.startsWith(`${path}/`)))
-        yield* folder(entry.oid, path, index >= due)
-    }
+    open.push({ entries, prefix, due, next: Math.max(due - 1, 0) })
   }
-  yield* folder(treeOid, options.prefix, after === null)
+  await enter(treeOid, options.prefix, after === null)
+  // Generators inside one another would pass every entry through as many hands as its path has folders.
+  for (let seen = 1, folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
+    const index = folder.next++
+    const entry = folder.entries[index]
+    if (entry === undefined) {
+      open.pop()
+      continue
+    }
+    if (seen++ > TREE_WALK_ENTRIES_MAX)
+      throw new HubError('TooLarge', `More than ${TREE_WALK_ENTRIES_MAX} entries`)
+    if (seen % ENTRIES_BETWEEN_PAUSES === 0) await pause()
+    const path = pathIn(folder.prefix, entry)
+    const isNew = index >= folder.due
+    if (isNew && (isFolder(entry) || isFile(entry))) yield { path, entry }
+    if (isFolder(entry) && options.recursive && (isNew || after?.startsWith(`${path}/`)))
+      await enter(entry.oid, path, isNew)
+  }
+}
+
+const ENTRIES_BETWEEN_PAUSES = 1000
+
+/** A folder that the walk is in: the entries from `due` on come after its position. */
+interface OpenFolder {
+  entries: readonly TreeEntry[]
+  prefix: string
+  due: number
+  next: number
+}
+
+function pathIn(prefix: string, entry: TreeEntry): string {
+  return prefix === '' ? entry.name : `${prefix}/${entry.name}`
 }
 
 /** Index of the first entry that passes, in a list where all those behind it pass too. */

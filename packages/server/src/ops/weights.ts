@@ -2,12 +2,11 @@
  * Parameter counts from the heads of weight files, read by range: never more than the head, whatever the file's size.
  * A file that breaks its format has no facts; it is still a file.
  */
-import { parseGguf, type GgufFacts } from '@cairn/protocol/api/gguf'
+import type { GgufFacts } from '@cairn/protocol/api/gguf'
+import { depthOfJson } from '@cairn/protocol/api/json-depth'
 import {
   addCounts,
-  countParameters,
   parseHeaderLength,
-  parseShardIndex,
   SAFETENSORS_PREFIX_BYTES,
   totalOf,
   type ParameterCounts,
@@ -17,13 +16,17 @@ import { GGUF_HEADER_MAX_BYTES } from '@cairn/protocol/limits'
 
 import {
   GGUF_FIRST_READ_BYTES,
-  METADATA_FILE_MAX_BYTES,
+  MODEL_JSON_DEPTH_MAX,
+  MODEL_JSON_MAX_BYTES,
   SAFETENSORS_FIRST_READ_BYTES,
   SHARD_HEADERS_READ_MAX,
+  SHARD_INDEX_MAX_BYTES,
 } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
-import { openGitBlob, type Content } from './content.ts'
+import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
+import { readGgufHead, readSafetensorsJson, readShardIndex } from './documents.ts'
+import { openGitBlob } from './git-blob.ts'
 import { openStored } from './stored-content.ts'
 import { blobFacts, readBlob } from './trees.ts'
 
@@ -79,7 +82,7 @@ async function readSafetensors(
   if (heads.length === 0 || heads.length > SHARD_HEADERS_READ_MAX) return null
   const counts: ParameterCounts[] = []
   for (const file of heads) {
-    const head = await remembered(ctx, repo, file, readSafetensorsHead)
+    const head = await remembered(ctx, repo, file, (content) => readSafetensorsHead(ctx, content))
     // A part of a model is not counted as the whole.
     if (head === null) return null
     counts.push(head)
@@ -102,8 +105,8 @@ async function safetensorsFiles(
   const index = atRoot.get(INDEX_FILE)
   if (index !== undefined) {
     const content = await openFile(ctx, repo, index)
-    if (content === null || content.sizeBytes > METADATA_FILE_MAX_BYTES * 16) return []
-    const shards = parseShardIndex(await readStart(content, 0, content.sizeBytes))
+    if (content === null || content.sizeBytes > SHARD_INDEX_MAX_BYTES) return []
+    const shards = await readShardIndex(ctx, await readStart(content, 0, content.sizeBytes))
     const found = shards.flatMap((name) => atRoot.get(name) ?? [])
     return found.length === shards.length ? found : []
   }
@@ -111,19 +114,19 @@ async function safetensorsFiles(
   return others.length === 1 ? others : []
 }
 
-async function readSafetensorsHead(content: Content): Promise<ParameterCounts> {
+async function readSafetensorsHead(ctx: OpsContext, content: Content): Promise<ParameterCounts> {
   const start = await readStart(content, 0, SAFETENSORS_FIRST_READ_BYTES)
   const length = parseHeaderLength(start)
   const end = SAFETENSORS_PREFIX_BYTES + length
   if (end > content.sizeBytes) throw new FormatError('The header goes beyond the file', 0)
-  if (end <= start.length) return countParameters(start.subarray(SAFETENSORS_PREFIX_BYTES, end))
-  return countParameters(await readStart(content, SAFETENSORS_PREFIX_BYTES, length))
+  if (end <= start.length) return readSafetensorsJson(ctx, start.subarray(SAFETENSORS_PREFIX_BYTES, end))
+  return readSafetensorsJson(ctx, await readStart(content, SAFETENSORS_PREFIX_BYTES, length))
 }
 
 async function readGguf(ctx: OpsContext, repo: RepoRow, file: FileEntry): Promise<GgufFacts | null> {
   return remembered(ctx, repo, file, async (content) => {
     for (let size = GGUF_FIRST_READ_BYTES; ; size = Math.min(size * 4, GGUF_HEADER_MAX_BYTES)) {
-      const facts = parseGguf(await readStart(content, 0, size))
+      const facts = await readGgufHead(ctx, await readStart(content, 0, size))
       if (facts !== null) return facts
       if (size >= content.sizeBytes || size >= GGUF_HEADER_MAX_BYTES)
         throw new FormatError('The head goes beyond the file', size)
@@ -180,10 +183,11 @@ export async function readJsonFile(
 ): Promise<Record<string, unknown> | null> {
   if (file === undefined) return null
   const facts = (await blobFacts(ctx, repo.id, [file.oid])).get(file.oid)
-  if (facts === undefined || facts.lfs !== null || facts.sizeBytes > METADATA_FILE_MAX_BYTES * 16) return null
+  if (facts === undefined || facts.lfs !== null || facts.sizeBytes > MODEL_JSON_MAX_BYTES) return null
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(await readBlob(ctx, repo.id, file.oid))
     const value: unknown = JSON.parse(text)
+    if (depthOfJson(text) > MODEL_JSON_DEPTH_MAX) return null
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null

@@ -24,7 +24,7 @@ import { grantCas } from '../../ops/xet/grants.ts'
 import { readChunks, readJson } from '../body.ts'
 import { OPAQUE_HEADERS } from '../content-headers.ts'
 import { clientOf, countDownload } from '../count-download.ts'
-import { firstOf } from '../query.ts'
+import { firstOf, readDigits } from '../query.ts'
 import type { Call, Route } from '../route.ts'
 import { casUrl, repoApiUrl } from '../urls.ts'
 
@@ -111,7 +111,12 @@ export const lfsRoutes: readonly Route[] = [
     hub: null,
     async handle(call) {
       const { uploadId = '', part = '' } = call.params
-      const address = { ...addressOf(call, 'part'), use: 'part' as const, uploadId, partNumber: Number(part) }
+      const address = {
+        ...addressOf(call, 'part'),
+        use: 'part' as const,
+        uploadId,
+        partNumber: readDigits(part),
+      }
       await openAddress(call.ops, call.repo, address, signatureOf(call))
       const { etag } = await receivePart(
         call.ops,
@@ -212,16 +217,15 @@ function addressOf(
   call: Call,
   use: 'get' | 'put' | 'part',
 ): { use: 'get' | 'put'; oid: string; sizeBytes: number } {
-  const sizeBytes = Number(firstOf(call.query, 'size') ?? NaN)
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
-    throw new HubError('BadRequest', 'The address has no valid size')
+  const sizeBytes = readDigits(firstOf(call.query, 'size'))
+  if (!Number.isSafeInteger(sizeBytes)) throw new HubError('BadRequest', 'The address has no valid size')
   return { use: use === 'get' ? 'get' : 'put', oid: call.params['oid'] ?? '', sizeBytes }
 }
 
-function signatureOf({ query }: Call): { by: string; expires: string; signature: string } {
+function signatureOf({ query }: Call): { by: string; expires: number; signature: string } {
   return {
     by: firstOf(query, 'by') ?? '',
-    expires: firstOf(query, 'expires') ?? '',
+    expires: readDigits(firstOf(query, 'expires')),
     signature: firstOf(query, 'signature') ?? '',
   }
 }

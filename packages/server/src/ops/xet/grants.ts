@@ -3,6 +3,7 @@
  * each use asks again what its owner may do now, so that a revoked token or a deleted repository ends it.
  */
 import { HubError } from '@cairn/protocol/errors'
+import { assertRefName } from '@cairn/protocol/git/paths'
 import { z } from 'zod'
 
 import { CAS_TOKEN_GRACE_S, CAS_TOKEN_TTL_S } from '../../limits.ts'
@@ -10,7 +11,7 @@ import type { RepoRow } from '../../store/catalog/catalog.ts'
 import { repoFor, seesPrivate, type Principal, type RepoLocator } from '../access.ts'
 import { bearerMay, bearerOf, principalBehind } from '../bearer.ts'
 import type { OpsContext } from '../context.ts'
-import { resolveRevision } from '../revisions.ts'
+import { resolveRevision, revisionNotFound } from '../revisions.ts'
 
 export type CasScope = 'read' | 'write'
 
@@ -24,8 +25,8 @@ const Sealed = z.object({
 })
 
 /**
- * `exp` in unix seconds, as clients judge it by their own clock. A `revision` must be there to be read; for writing
- * none is looked at, since the branch may come with the upload.
+ * `exp` in unix seconds, as clients judge it by their own clock. A `revision` must be there to be read; for writing it
+ * may come with the upload, if it can at all.
  */
 export async function grantCas(
   ctx: OpsContext,
@@ -38,6 +39,7 @@ export async function grantCas(
 ): Promise<{ accessToken: string; exp: number; domainId: string }> {
   const repo = await repoFor(ctx, principal, locator, scope)
   if (scope === 'read') await resolveRevision(ctx, repo, revision)
+  else assertCanBeRevision(revision)
   const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
   const sealed: z.infer<typeof Sealed> = {
     c: client,
@@ -47,6 +49,15 @@ export async function grantCas(
     e: exp,
   }
   return { accessToken: ctx.signer.seal('cas-token', sealed), exp, domainId: repo.domainId }
+}
+
+function assertCanBeRevision(revision: string): void {
+  try {
+    assertRefName(revision.startsWith('refs/') ? revision : `refs/heads/${revision}`)
+  } catch {
+    // Whatever is wrong with the name: there is no such revision and there will be none.
+    throw revisionNotFound(revision)
+  }
 }
 
 interface CasCredential {

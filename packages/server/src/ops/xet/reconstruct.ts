@@ -1,4 +1,6 @@
 /** Where a file's bytes lie, for a client that fetches and decodes them itself: xet.md §6.1, §13.5. */
+import { setImmediate as pause } from 'node:timers/promises'
+
 import { HubError } from '@cairn/protocol/errors'
 import type { XetHash } from '@cairn/protocol/xet/hash'
 import { planReconstruction, type RawRange, type Reconstruction } from '@cairn/protocol/xet/reconstruction'
@@ -27,7 +29,12 @@ export async function reconstruct(
   const file = await ctx.catalog.rows.xet.getFile(repo.id, hashOf(hashText))
   if (file === null || file.sha256State === 'mismatch')
     throw new HubError('NotFound', 'There is no such file')
-  const plan = await planReconstruction(file.terms, range, (xorb) => tableOf(ctx, file.domainId, xorb))
+  const plan = await planReconstruction(
+    file.terms,
+    range,
+    (xorb) => tableOf(ctx, file.domainId, xorb),
+    () => pause(),
+  )
   if (plan === 'unsatisfiable')
     throw new HubError('RangeNotSatisfiable', undefined, {
       headers: { 'Content-Range': `bytes */${file.sizeBytes}` },

@@ -84,13 +84,13 @@ export async function receiveShard(
     ctx.catalog.tx(async (rows, emit) => {
       await assertLiving(rows, repo)
       for (const verified of batch) {
-        const { file, sizeBytes, xorbs } = verified
+        const { file, terms, sizeBytes, xorbs } = verified
         const row: XetFileRow = {
           domainId,
           hash: file.hash,
           sizeBytes,
-          termCount: file.terms.length / TERM_BYTES,
-          terms: file.terms,
+          termCount: terms.length / TERM_BYTES,
+          terms,
           sha256: file.sha256,
           sha256State: 'claimed',
           createdAt: ctx.clock(),

@@ -13,13 +13,14 @@ export class BufferPool {
     this.#idleMax = idleMax
   }
 
-  /** Its content is whatever the last borrower left. */
-  take(): Buffer {
-    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes)
+  /** Its content is whatever the last borrower left. A smaller one than the pool's is always a fresh one. */
+  take(sizeBytes: number = this.bufferBytes): Buffer {
+    const idle = sizeBytes === this.bufferBytes ? this.#idle.pop() : undefined
+    return idle ?? Buffer.allocUnsafeSlow(sizeBytes)
   }
 
   give(buffer: Buffer): void {
-    if (this.#idle.length < this.#idleMax) this.#idle.push(buffer)
+    if (buffer.length === this.bufferBytes && this.#idle.length < this.#idleMax) this.#idle.push(buffer)
   }
 
   get idleCount(): number {

@@ -1,9 +1,10 @@
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { READ_BUFFER_BYTES, READ_BUFFERS_HELD_MAX_BYTES } from '../../limits.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { readFrom } from './disk-read.ts'
 
@@ -71,4 +72,35 @@ test('the pool keeps no more idle buffers than it may', () => {
   for (const buffer of lent) pool.give(buffer)
   expect(pool.idleCount).toBe(2)
   expect(lent).toContain(pool.take())
+})
+
+test('among many readers each further one holds less, and all get the same bytes', async () => {
+  await using t = await openAlphabet()
+  await t.file.close()
+  const path = join(await mkdtemp(join(tmpdir(), 'cairn-read-')), 'file')
+  const content = Buffer.from(Array.from({ length: 600_001 }, (_, n) => n % 251))
+  await writeFile(path, content)
+  const pool = new BufferPool(READ_BUFFER_BYTES, 8)
+  const readers = await Promise.all(
+    Array.from({ length: 300 }, async () =>
+      (await readFrom(await open(path, 'r'), 0, content.length, pool))[Symbol.asyncIterator](),
+    ),
+  )
+  let heldBytes = 0
+  for (const [index, reader] of readers.entries()) {
+    const first = (await reader.next()).value as Buffer
+    expect(first.equals(content.subarray(0, first.length))).toBe(true)
+    heldBytes += 2 * first.length
+    if (index < 100) expect(first.length).toBe(READ_BUFFER_BYTES)
+  }
+  expect(heldBytes).toBeLessThan(READ_BUFFERS_HELD_MAX_BYTES * 2)
+  const last = readers.pop()!
+  let at = 64 * 1024
+  for (let next = await last.next(); !next.done; next = await last.next()) {
+    expect(content.subarray(at, at + next.value.length).equals(next.value)).toBe(true)
+    at += next.value.length
+  }
+  expect(at).toBe(content.length)
+  await Promise.all(readers.map((reader) => reader.return!()))
+  await rm(dirname(path), { recursive: true })
 })

@@ -4,6 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 
+import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES } from '../../limits.ts'
 import type { BufferPool } from './buffer-pool.ts'
 
 /**
@@ -38,13 +39,15 @@ async function* chunksOf(
   sizeBytes: number,
   pool: BufferPool,
 ): AsyncGenerator<Uint8Array> {
+  readers += 1
+  const chunkBytes = chunkBytesAmong(readers, pool.bufferBytes)
   try {
     const end = offset + sizeBytes
-    const lastStart = end - (sizeBytes % pool.bufferBytes || pool.bufferBytes)
+    const lastStart = end - (sizeBytes % chunkBytes || chunkBytes)
     const buffers: Buffer[] = []
     let position = offset
     for (let turn = 0; position < lastStart; turn ^= 1) {
-      const buffer = (buffers[turn] ??= pool.take())
+      const buffer = (buffers[turn] ??= pool.take(chunkBytes))
       await fill(file, buffer, position)
       position += buffer.length
       yield buffer
@@ -54,8 +57,20 @@ async function* chunksOf(
     yield last
     for (const buffer of buffers) pool.give(buffer)
   } finally {
+    readers -= 1
     await file.close()
   }
+}
+
+/** Streams under way. A client that takes nothing keeps its two buffers for as long as it likes. */
+let readers = 0
+
+/** The more read at once, the less each holds: a thousand readers who stand still take no more memory than a hundred. */
+function chunkBytesAmong(count: number, bufferBytes: number): number {
+  let chunkBytes = bufferBytes
+  while (chunkBytes > READ_CHUNK_MIN_BYTES && 2 * chunkBytes * count > READ_BUFFERS_HELD_MAX_BYTES)
+    chunkBytes /= 2
+  return chunkBytes
 }
 
 /** Returning a generator that never ran skips its `finally`. */

@@ -1,11 +1,7 @@
 /** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
 
 import type { RawRange } from '@cairn/protocol/xet/reconstruction'
-import {
-  formatReconstructionV1,
-  formatReconstructionV2,
-  type FetchUrl,
-} from '@cairn/protocol/xet/reconstruction-json'
+import { formatReconstruction, type FetchUrl } from '@cairn/protocol/xet/reconstruction-json'
 
 import { openGrant } from '../../../ops/xet/grants.ts'
 import { fileSize, reconstruct, signXorb } from '../../../ops/xet/reconstruct.ts'
@@ -28,8 +24,7 @@ async function plan(call: Call, version: 1 | 2): Promise<Reply> {
     const query = { range: `${start}-${end}`, repo: repoId, by: bearer, expires: String(expires), signature }
     return `${casUrl(site, domainId)}/fetch/${xorb}?${new URLSearchParams(query).toString()}`
   }
-  const json = version === 1 ? formatReconstructionV1(found, url) : formatReconstructionV2(found, url)
-  return { headers: { 'Cache-Control': 'no-store' }, json }
+  return { headers: { 'Cache-Control': 'no-store' }, jsonSlices: formatReconstruction(found, version, url) }
 }
 
 /** hf_xet asks for ranges far beyond the end, up to 2^64 − 2. */

@@ -9,7 +9,7 @@ import { receiveXorb } from '../../../ops/xet/upload.ts'
 import { casCredential } from '../../auth.ts'
 import { readChunks } from '../../body.ts'
 import { OPAQUE_HEADERS } from '../../content-headers.ts'
-import { firstOf } from '../../query.ts'
+import { firstOf, readDigits } from '../../query.ts'
 import type { Reply } from '../../reply.ts'
 import type { Call, Route } from '../../route.ts'
 
@@ -40,7 +40,7 @@ async function chunk({ ops, headers, params }: Call): Promise<Reply> {
 }
 
 async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply> {
-  const [start = NaN, end = NaN] = (firstOf(query, 'range') ?? '').split('-').map(Number)
+  const [start = NaN, end = NaN] = (firstOf(query, 'range') ?? '').split('-', 2).map(readDigits)
   const range = { start, end }
   const source = await openXorb(ops, {
     domainId: params['domain'] ?? '',
@@ -48,7 +48,7 @@ async function fetchRange({ ops, params, query, headers }: Call): Promise<Reply>
     range,
     repoId: firstOf(query, 'repo') ?? '',
     bearer: firstOf(query, 'by') ?? '',
-    expires: Number(firstOf(query, 'expires')),
+    expires: readDigits(firstOf(query, 'expires')),
     signature: firstOf(query, 'signature') ?? '',
   })
   // Signed for one range: a client that asks for another, or for all, gets nothing else than that.

@@ -3,15 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Readable } from 'node:stream'
 
 import { formatShard } from '@cairn/protocol/xet/shard'
 import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
-import type { BareGitStore } from '../src/git/store.ts'
-import { casAccess, makeXetFile, postBytes, uploadXet, xetLine } from './xet-client.ts'
+import type { BareGitStore } from '../../src/git/store.ts'
+import { casAccess, makeXetFile, postBytes, uploadXet, xetLine } from '../xet-client.ts'
+import { longestHold } from './event-loop.ts'
 
 function post(hub: TestHub, path: string, body: unknown): Promise<Response> {
   return hub.fetch('alice', path, {
@@ -140,15 +140,6 @@ function dribble(hub: TestHub, path: string, pieces: Iterable<string>): Promise<
   return promise
 }
 
-/** The longest time for which nothing else had its turn while `work` went on. */
-async function longestHold(work: () => Promise<void>): Promise<number> {
-  const delay = monitorEventLoopDelay({ resolution: 5 })
-  delay.enable()
-  await work()
-  delay.disable()
-  return delay.max / 1e6
-}
-
 describe('bodies made to be expensive', () => {
   test('chunks of one byte cost what their bytes cost', async () => {
     await using hub = await startHub()
@@ -186,9 +177,14 @@ describe('bodies made to be expensive', () => {
       size: 5,
       sample: '',
     }))
+    const ask = async (count: number) => {
+      const body = { files: files.slice(0, count), gitAttributes: pattern.repeat(80) }
+      return (await post(hub, '/api/models/alice/a/preupload/main', body)).status
+    }
     const held = await longestHold(async () => {
-      const body = { files, gitAttributes: pattern.repeat(80) }
-      expect((await post(hub, '/api/models/alice/a/preupload/main', body)).status).toBe(200)
+      expect(await ask(20)).toBe(200)
+      // All of them would take ten seconds of a processor.
+      expect(await ask(400)).toBe(422)
     })
     expect(held).toBeLessThan(400)
   })

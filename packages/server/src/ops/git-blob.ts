@@ -1,0 +1,83 @@
+/**
+ * A git blob as something to send. git gives it whole, so it is in memory while it is sent: counted, and dropped from
+ * under a reader who does not take it. When that reader goes on, it is read again; it never changes.
+ */
+import { HubError } from '@cairn/protocol/errors'
+
+import { GIT_BLOB_HELD_MS, GIT_BLOB_MAX_BYTES, GIT_BLOB_STALL_MS, READ_BUFFER_BYTES } from '../limits.ts'
+import type { ByteRange } from '../store/blobs/blob-store.ts'
+import type { Share } from './byte-budget.ts'
+import type { Content } from './content.ts'
+import type { OpsContext } from './context.ts'
+import { readBlob } from './trees.ts'
+
+export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBytes: number): Content {
+  const hold = async () => {
+    if (sizeBytes > GIT_BLOB_MAX_BYTES)
+      throw new HubError(
+        'TooLarge',
+        `Files of more than ${GIT_BLOB_MAX_BYTES} bytes are sent from LFS or Xet only`,
+      )
+    const share = await ctx.budgets.gitBlobs.take(sizeBytes)
+    try {
+      return new HeldBlob(await readBlob(ctx, repoId, oid), share)
+    } catch (error) {
+      share.giveBack()
+      throw error
+    }
+  }
+  return {
+    sizeBytes,
+    async open(range = { start: 0, end: sizeBytes - 1 }) {
+      // Held before the answer begins, so that a refusal can still be one.
+      return pieces(hold, await hold(), range)
+    },
+  }
+}
+
+async function* pieces(
+  hold: () => Promise<HeldBlob>,
+  first: HeldBlob,
+  { start, end }: ByteRange,
+): AsyncGenerator<Uint8Array> {
+  let held = first
+  try {
+    for (let at = start; at <= end; at += READ_BUFFER_BYTES) {
+      if (held.bytes === null) held = await hold()
+      // A copy: a view would keep the whole blob for as long as this piece is on its way.
+      const piece = Buffer.from(held.bytes!.subarray(at, Math.min(at + READ_BUFFER_BYTES, end + 1)))
+      if (at + READ_BUFFER_BYTES > end) held.drop()
+      else held.touch()
+      yield piece
+    }
+  } finally {
+    held.drop()
+  }
+}
+
+/** Drops itself when it was not asked for a while, or is held for long. */
+class HeldBlob {
+  bytes: Uint8Array | null
+  readonly #share: Share
+  readonly #since = performance.now()
+  #timer: NodeJS.Timeout
+
+  constructor(bytes: Uint8Array, share: Share) {
+    this.bytes = bytes
+    this.#share = share
+    this.#timer = setTimeout(() => this.drop(), GIT_BLOB_STALL_MS)
+  }
+
+  touch(): void {
+    clearTimeout(this.#timer)
+    const leftMs = GIT_BLOB_HELD_MS - (performance.now() - this.#since)
+    if (leftMs <= 0) this.drop()
+    else this.#timer = setTimeout(() => this.drop(), Math.min(GIT_BLOB_STALL_MS, leftMs))
+  }
+
+  drop(): void {
+    clearTimeout(this.#timer)
+    this.bytes = null
+    this.#share.giveBack()
+  }
+}
