@@ -15,7 +15,7 @@ const REPO_ID = /^[A-Za-z0-9_-]{2,64}$/
 /** Of what a push brings: no repository can be called so. */
 const INCOMING_ID = /^\+[0-9a-f]{32}$/
 
-/** No gc behind our back; clones may filter, and may fetch any commit by oid, as the Hub allows. */
+/** No gc behind our back; clones may filter. What may be fetched is decided before git is asked (ops/fetch.ts). */
 const CONFIG = `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
