@@ -1,4 +1,5 @@
 /** A client that speaks no honest HTTP, against the socket of a real hub. */
+import { readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -178,6 +179,8 @@ describe('clients who take their time', () => {
         )
         slow('GET /alice/tiny/resolve/main/big.txt HTTP/1.1\r\nHost: hub\r\n\r\n').socket.pause()
       }
+      // As many as fit into what is read at once, each worth nine MiB.
+      slow('GET /alice/tiny/resolve/main/big.txt HTTP/1.1\r\nHost: hub\r\n\r\n'.repeat(1000)).socket.pause()
       for (let n = 0; n < 20; n += 1)
         for (const { socket } of wires) {
           socket.write(' ')
@@ -191,6 +194,22 @@ describe('clients who take their time', () => {
     expect(percentile(times, 0.99)).toBeLessThan(1000)
     // A hundred blobs of nine MiB would be 900 MiB.
     expect((peakBytes - before) / MIB).toBeLessThan(300)
+  })
+
+  test('who leaves while a thousand answers are due leaves nothing open', async () => {
+    const filesOpen = async () => (await readdir(`/proc/${hub.pid}/fd`)).length
+    const before = await filesOpen()
+    const one = 'GET /alice/tiny/resolve/main/big.txt HTTP/1.1\r\nHost: hub\r\n\r\n'
+    for (let n = 0; n < 20; n += 1) {
+      const wire = open(hub)
+      wire.socket.write(one.repeat(1000))
+      wire.socket.pause()
+      await delay(30)
+      wire.socket.destroy()
+      await wire.closed
+    }
+    await expect.poll(filesOpen, { timeout: 5000 }).toBeLessThan(before + 10)
+    expect((await fetch(`${hub.url}/alice/tiny/resolve/main/README.md`)).status).toBe(200)
   })
 
   test('a slow reader gets the whole file all the same', async () => {

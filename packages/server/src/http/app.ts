@@ -121,13 +121,16 @@ async function answer(
   reply.hijack()
   const response = reply.raw
   const requestId = requestIdOf(request.raw)
-  guardAnswer(request.raw, response)
+  const turn = guardAnswer(request.raw, response)
   const abort = new AbortController()
   response.once('close', () => abort.abort())
   response.setHeader('X-Request-Id', requestId)
   setBrowserHeaders(response)
   const head = request.raw.method === 'HEAD'
   try {
+    if (turn !== null) await turn
+    // Whoever went away while others had their turn wants nothing any more.
+    if (response.destroyed) return
     const done = await handle(requestId, abort.signal)
     closeIfBodyIsLeft(request.raw, response)
     await respond(response, done, head)

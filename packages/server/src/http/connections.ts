@@ -3,6 +3,7 @@
  * nobody takes, and bytes that are no HTTP. Bodies that a route reads are body.ts's.
  */
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -17,8 +18,24 @@ import {
 import type { Log } from '../ops/context.ts'
 import { errorReply } from './errors.ts'
 
-/** The answer under way on a connection. */
-const answering = new WeakMap<Socket, ServerResponse>()
+/** The answers under way on a connection, in the order of their requests. */
+const answering = new WeakMap<Socket, Set<ServerResponse>>()
+
+function answersOf(socket: Socket): Set<ServerResponse> {
+  const known = answering.get(socket)
+  if (known !== undefined) return known
+  const answers = new Set<ServerResponse>()
+  answering.set(socket, answers)
+  socket.once('close', () => {
+    // Node tells the one whose turn it was; whoever makes another would wait for ever.
+    for (const response of answers)
+      if (response.socket === null) {
+        response.destroy()
+        response.emit('close')
+      }
+  })
+  return answers
+}
 
 export function guardServer(server: Server, log: Log): void {
   server.headersTimeout = HEADERS_MS
@@ -31,10 +48,15 @@ export function guardServer(server: Server, log: Log): void {
   )
 }
 
-/** Call before a request's answer is made. */
-export function guardAnswer(request: IncomingMessage, response: ServerResponse): void {
+/**
+ * Call before a request's answer is made. Not null for a request that came before the last one of its connection was
+ * answered: it has to wait, since a thousand of them fit into one packet and each may open a file.
+ */
+export function guardAnswer(request: IncomingMessage, response: ServerResponse): Promise<unknown> | null {
   const { socket } = request
-  answering.set(socket, response)
+  const answers = answersOf(socket)
+  const before = [...answers].at(-1)
+  answers.add(response)
   const onQuiet = (): void => {
     // While nothing is written the client waits for us; then it is ours to take long.
     if (socket.writableLength > 0) socket.destroy()
@@ -42,9 +64,8 @@ export function guardAnswer(request: IncomingMessage, response: ServerResponse):
   }
   response.setTimeout(RESPONSE_STALL_MS, onQuiet)
   response.once('finish', () => drainRest(request))
-  response.once('close', () => {
-    if (answering.get(socket) === response) answering.delete(socket)
-  })
+  response.once('close', () => answers.delete(response))
+  return before === undefined ? null : once(before, 'close')
 }
 
 /** Node reads an unread body to its end to keep the connection; that is worth it only for a small rest. */
@@ -90,7 +111,7 @@ function refusalOf({ code }: { code?: string }): HubError {
 /** Answers past Node, which has no response for it, and ends the connection. */
 function refuse(socket: Socket, error: HubError, log: Log): void {
   // Into the middle of an answer nothing can be written.
-  if (!socket.writable || answering.get(socket)?.headersSent === true) {
+  if (!socket.writable || [...answersOf(socket)].some(({ headersSent }) => headersSent)) {
     socket.destroy()
     return
   }
