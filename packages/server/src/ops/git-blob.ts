@@ -30,9 +30,17 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
     sizeBytes,
     async open(range = { start: 0, end: sizeBytes - 1 }) {
       // Held before the answer begins, so that a refusal can still be one.
-      return pieces(hold, await hold(), range)
+      const held = await hold()
+      if (sizeBytes > READ_BUFFER_BYTES) return pieces(hold, held, range)
+      const bytes = held.bytes!.subarray(range.start, range.end + 1)
+      held.drop()
+      return once(bytes)
     },
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes
 }
 
 async function* pieces(
