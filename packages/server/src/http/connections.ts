@@ -39,6 +39,12 @@ function answersOf(socket: Socket): Set<ServerResponse> {
 
 export function guardServer(server: Server, log: Log): void {
   server.headersTimeout = HEADERS_MS
+  // One timer for each connection, not for each request.
+  server.setTimeout(RESPONSE_STALL_MS, (socket) => {
+    // Nobody asks, or nobody takes. While nothing is written the client waits for us, and that is ours to take long.
+    if (answersOf(socket).size === 0 || socket.writableLength > 0) socket.destroy()
+    else socket.setTimeout(RESPONSE_STALL_MS)
+  })
   // Without a listener Node answers these without a word, or not at all.
   server.on('connect', ({ socket }: IncomingMessage) =>
     refuse(socket, new HubError('MethodNotAllowed', 'This is no proxy'), log),
@@ -55,16 +61,12 @@ export function guardServer(server: Server, log: Log): void {
 export function guardAnswer(request: IncomingMessage, response: ServerResponse): Promise<unknown> | null {
   const { socket } = request
   const answers = answersOf(socket)
-  const before = [...answers].at(-1)
+  const before = answers.size === 0 ? undefined : [...answers].at(-1)
   answers.add(response)
-  const onQuiet = (): void => {
-    // While nothing is written the client waits for us; then it is ours to take long.
-    if (socket.writableLength > 0) socket.destroy()
-    else response.setTimeout(RESPONSE_STALL_MS)
-  }
-  response.setTimeout(RESPONSE_STALL_MS, onQuiet)
-  response.once('finish', () => drainRest(request))
-  response.once('close', () => answers.delete(response))
+  response.once('close', () => {
+    answers.delete(response)
+    if (!request.complete && !request.destroyed) drainRest(request)
+  })
   return before === undefined ? null : once(before, 'close')
 }
 
@@ -86,7 +88,6 @@ export function hostOf({ headers, rawHeaders }: IncomingMessage): string | undef
 
 /** The answer is out. What still comes of the body is thrown away, for a while. */
 function drainRest(request: IncomingMessage): void {
-  if (request.complete) return
   const timer = setTimeout(() => request.socket.destroy(), UNREAD_BODY_DRAIN_MS).unref()
   request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
   request.resume()
