@@ -38,8 +38,6 @@ export const BODY_GATHERED_FREE_BYTES = 64 * KIB
 export const LINE_AT_ONCE_MAX_BYTES = 256 * KIB
 /** Blank lines of one NDJSON body; a few stand where clients join lines. */
 export const BLANK_LINES_MAX = 1000
-/** The buffer of a line that is kept for the next line of the same body. */
-export const GATHERED_KEPT_MAX_BYTES = 1 * MIB
 /** Longer than any client's idle pool (hf_xet keeps connections 60 s). */
 export const KEEP_ALIVE_MS = 90_000
 /** How long open requests may go on after a stop was asked for. */
