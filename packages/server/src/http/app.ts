@@ -4,7 +4,7 @@
  * of an unknown route, passes errors.ts.
  */
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { HubError } from '@cairn/protocol/errors'
