@@ -13,7 +13,13 @@ export default defineConfig({
     globalSetup: ['./test/require-node-24.ts', './test/offer-postgres.ts'],
     reporters: ['default', './test/closing-line.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'test/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'perf/harness/*.test.ts', 'test/*.test.ts'],
+        },
+      },
       {
         extends: true,
         test: {

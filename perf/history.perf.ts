@@ -1,17 +1,16 @@
 /**
  * How long a listing with the last commit of each entry takes, page by page as a client asks, beside `git log` of the
  * same history: 10,000 entries, 2,000 commits, flat and in folders. Cold is a hub that has just opened the repository.
- * Run it with `npx -c 'node perf/history.perf.ts'`.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpus } from 'node:os'
 
 import { startHub, type TestHub } from '@cairn/testkit/start-hub'
+
+import { benchmark, inTurns } from './harness/benchmark.ts'
 
 const ENTRIES = 10_000
 const COMMITS = 2_000
 const FILES_PER_COMMIT = 5
-const ROUNDS = 5
 const COLD_MAX_MS = 1_500
 const WARM_MAX_MS = 50
 
@@ -26,10 +25,6 @@ const layouts = {
 interface Measured {
   /** Of the whole listing. */
   totalMs: number
-  /** The slowest page. */
-  pageMaxMs: number
-  pages: number
-  entries: number
 }
 
 function fastImport(path: (file: number) => string): string {
@@ -70,7 +65,7 @@ async function importHistory(hub: TestHub, name: string, path: (file: number) =>
 }
 
 async function list(hub: TestHub, name: string, query: string): Promise<Measured> {
-  const measured: Measured = { totalMs: 0, pageMaxMs: 0, pages: 0, entries: 0 }
+  const measured: Measured = { totalMs: 0 }
   let url: string | undefined = `/api/models/alice/${name}/tree/main?${query}`
   while (url !== undefined) {
     const start = performance.now()
@@ -82,9 +77,6 @@ async function list(hub: TestHub, name: string, query: string): Promise<Measured
     if (!response.ok || entries.some((entry) => entry.lastCommit === undefined))
       throw new Error(text.slice(0, 500))
     measured.totalMs += ms
-    measured.pageMaxMs = Math.max(measured.pageMaxMs, ms)
-    measured.pages += 1
-    measured.entries += entries.length
     url = /<([^>]+)>/.exec(response.headers.get('link') ?? '')?.[1]?.slice(hub.url.length)
   }
   return measured
@@ -108,42 +100,28 @@ function gitLog(gitDir: string): number {
   return performance.now() - start
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-await using hub = await startHub()
-print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`)
-print(`tree with expand: ${ENTRIES} entries, ${COMMITS} commits, medians of ${ROUNDS} rounds`)
-let missed = false
-for (const [layout, { path, query }] of Object.entries(layouts)) {
-  const name = layout.replaceAll(' ', '-')
-  const gitDir = await importHistory(hub, name, path)
-  const cold: Measured[] = []
-  const warm: Measured[] = []
-  const git: number[] = []
-  for (let round = 0; round < ROUNDS; round += 1) {
-    forgetEverything(hub)
-    cold.push(await list(hub, name, query))
-    warm.push(await list(hub, name, query))
-    git.push(gitLog(gitDir))
+await benchmark('tree with the last commit of each entry', async ({ runs, add }) => {
+  await using hub = await startHub()
+  for (const [layout, { path, query }] of Object.entries(layouts)) {
+    const name = layout.replaceAll(' ', '-')
+    const gitDir = await importHistory(hub, name, path)
+    const { cold, warm, git } = await inTurns(runs, {
+      git: async () => ({ totalMs: gitLog(gitDir) }),
+      cold: async () => {
+        forgetEverything(hub)
+        return list(hub, name, query)
+      },
+      warm: () => list(hub, name, query),
+    })
+    const times = (found: readonly { totalMs: number }[]) => found.map(({ totalMs }) => totalMs)
+    const what = `${ENTRIES} entries, ${COMMITS} commits, ${layout}`
+    add({
+      what: `tree with expand, ${what}, cold`,
+      unit: 'ms',
+      ours: times(cold),
+      reference: { name: 'git log', values: times(git) },
+      bound: { on: 'ours', atMost: COLD_MAX_MS },
+    })
+    add({ what: '… warm', unit: 'ms', ours: times(warm), bound: { on: 'ours', atMost: WARM_MAX_MS } })
   }
-  const coldMs = median(cold.map(({ totalMs }) => totalMs))
-  const warmMs = median(warm.map(({ totalMs }) => totalMs))
-  const gitMs = median(git)
-  const pages = warm[0]?.pages ?? 0
-  missed ||= coldMs > COLD_MAX_MS || warmMs > WARM_MAX_MS
-  print(`${layout}: ${warm[0]?.entries} entries in ${pages} pages`)
-  print(`  git log --name-only  ${gitMs.toFixed(0)} ms`)
-  print(
-    `  cold                 ${coldMs.toFixed(0)} ms (${(coldMs / gitMs).toFixed(2)}x git), first page ${median(cold.map(({ pageMaxMs }) => pageMaxMs)).toFixed(0)} ms; at most ${COLD_MAX_MS}`,
-  )
-  print(
-    `  warm                 ${warmMs.toFixed(0)} ms (${(warmMs / gitMs).toFixed(2)}x git), a page ${(warmMs / pages).toFixed(1)} ms; at most ${WARM_MAX_MS}`,
-  )
-}
-if (missed) process.exitCode = 1
+})

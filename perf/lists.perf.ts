@@ -1,13 +1,17 @@
 /**
  * A list and a search among 100,000 repositories beside the same among 1,000, through HTTP, in one run: the first page by
- * likes, and a term that one in a hundred has, by likes; others to know about. With CAIRN_TEST_DATABASE=postgres on PostgreSQL. Prints medians.
+ * likes, and a term that one in a hundred has, by likes; others to know about. With CAIRN_TEST_DATABASE=postgres on PostgreSQL.
  */
 import { startHub, type TestHub } from '@cairn/testkit/start-hub'
 import { offerPostgres } from '@cairn/testkit/test-postgres'
 
+import { benchmark, inTurns } from './harness/benchmark.ts'
+
 const SMALL = 1_000
 const LARGE = 100_000
+/** They take a millisecond each. */
 const ROUNDS = 101
+const WARM_ROUNDS = 20
 const RATIO_MAX = 3
 /** A transaction holds at most 2,000 rows; each repository makes eight. */
 const REPOS_PER_TRANSACTION = 200
@@ -113,40 +117,26 @@ async function timeOf(hub: TestHub, path: string, account: 'alice' | null, least
   return performance.now() - start
 }
 
-function median(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[times.length >> 1] ?? Number.NaN
-}
-
 if (process.env['CAIRN_TEST_DATABASE'] === 'postgres') {
   const end = await offerPostgres()
   process.once('beforeExit', () => void end())
 }
-await using small = await startHub()
-await using large = await startHub()
-const started = performance.now()
-await fill(small, SMALL)
-await fill(large, LARGE)
-console.log(
-  `filled with ${SMALL} and ${LARGE} repositories in ${Math.round((performance.now() - started) / 1000)} s`,
-)
-let failed = false
-for (const { name, path, account = null, judged = false, least = 9 } of questions) {
-  const times: { small: number[]; large: number[] } = { small: [], large: [] }
-  // In turns, so that a busy machine slows both.
-  for (let round = 0; round < ROUNDS + 20; round += 1)
-    for (const [size, hub] of [
-      ['small', small],
-      ['large', large],
-    ] as const) {
-      const time = await timeOf(hub, path, account, least)
-      if (round >= 20) times[size].push(time)
-    }
-  const [a, b] = [median(times.small), median(times.large)]
-  const ratio = b / a
-  if (judged && ratio > RATIO_MAX) failed = true
-  console.log(
-    `${name}: ${a.toFixed(2)} ms among ${SMALL}, ${b.toFixed(2)} ms among ${LARGE}: ${ratio.toFixed(2)} ×`,
-  )
-}
-console.log(failed ? `more than ${RATIO_MAX} ×` : `the first two at most ${RATIO_MAX} ×`)
-process.exitCode = failed ? 1 : 0
+
+await benchmark('lists and searches', async ({ add }) => {
+  await using small = await startHub()
+  await using large = await startHub()
+  await fill(small, SMALL)
+  await fill(large, LARGE)
+  for (const { name, path, account = null, judged = false, least = 9 } of questions) {
+    const ask = (hub: TestHub) => () => timeOf(hub, path, account, least)
+    await inTurns(WARM_ROUNDS, { large: ask(large), small: ask(small) })
+    const found = await inTurns(ROUNDS, { large: ask(large), small: ask(small) })
+    add({
+      what: `${name}, among ${LARGE}`,
+      unit: 'ms',
+      ours: found.large,
+      reference: { name: `among ${SMALL}`, values: found.small },
+      ...(judged ? { bound: { on: 'ratio', atMost: RATIO_MAX } } : {}),
+    })
+  }
+})

@@ -105,6 +105,10 @@ export const GIT_BLOB_WAIT_MS = 20_000
 /** A reader who takes nothing for so long loses the blob from memory, and everybody does after the second time. */
 export const GIT_BLOB_STALL_MS = 1_000
 export const GIT_BLOB_HELD_MS = 10_000
+/** A whole LFS download is checked against its sha256, but the same content only once within this. */
+export const DOWNLOAD_CHECK_MS = 3600_000
+/** Contents that are remembered as checked. */
+export const DOWNLOAD_CHECKED_MAX = 10_000
 /** Nested annotated tags that are followed to a commit. */
 export const TAG_DEPTH_MAX = 8
 
@@ -148,6 +152,9 @@ export const JOB_POLL_MS = 1_000
 
 /** A value list or a multi-row insert, in parameters a statement; SQLite takes 32,766, PostgreSQL 65,535. */
 export const SQL_PARAMETERS_MAX = 8000
+/** Answers of small look-ups that are kept until the next transaction, and the characters of one: 40 MB at worst. */
+export const ROW_MEMORY_ANSWERS_MAX = 10_000
+export const ROW_MEMORY_ANSWER_MAX_CHARS = 4096
 /** Prepared statements kept by one SQLite connection. */
 export const SQL_STATEMENTS_CACHED_MAX = 512
 /** How long a connection waits for a lock of another process before it gives up. */

@@ -92,13 +92,17 @@ class Gathered implements Disposable {
     this.sizeBytes = end
   }
 
-  /** Gives the bytes away and begins anew. */
-  take(): Buffer {
-    const bytes = this.#buffer.subarray(0, this.sizeBytes)
-    this.#buffer = Buffer.alloc(0)
+  /** Valid until more is added. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.sizeBytes)
+  }
+
+  /** Begins anew. A small buffer serves again: memory of its own for each of many lines is slow to come back. */
+  clear(): void {
     this.sizeBytes = 0
+    if (this.#buffer.length <= BODY_GATHERED_FREE_BYTES) return
+    this.#buffer = Buffer.alloc(0)
     this.#share.giveBack()
-    return bytes
   }
 
   [Symbol.dispose](): void {
@@ -114,7 +118,7 @@ export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Pr
 export async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   using gathered = new Gathered()
   for await (const chunk of chunks) gathered.add(chunk)
-  return gathered.take()
+  return gathered.bytes()
 }
 
 /** A JSON body of that shape. An empty body counts as `{}`. */
@@ -173,7 +177,8 @@ export async function* readLines(
   let number = 0
   let blank = 0
   const take = (): { text: string; number: number } | null => {
-    const text = decodeUtf8(gathered.take())
+    const text = decodeUtf8(gathered.bytes())
+    gathered.clear()
     number += 1
     if (text.trim() !== '') return { text, number }
     blank += 1

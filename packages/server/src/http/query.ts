@@ -11,6 +11,7 @@ export function readDigits(text: string | null): number {
 
 export function parseQuery(text: string): Query {
   const query: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  if (text === '') return query
   for (const [name, value] of new URLSearchParams(text)) {
     const known = query[name]
     if (Array.isArray(known)) known.push(value)

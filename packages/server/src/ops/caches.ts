@@ -7,6 +7,7 @@ import type { CommitRecord } from '../git/git-store.ts'
 import {
   BLOB_FACTS_CACHE_MAX,
   COMMIT_CACHE_MAX,
+  DOWNLOAD_CHECKED_MAX,
   HISTORY_POINTERS_CACHE_ENTRIES_MAX,
   HISTORY_POINTERS_CACHE_MAX,
   LAST_COMMITS_CACHE_MAX,
@@ -61,6 +62,8 @@ export class Caches {
     maxSize: XORB_TABLE_CACHE_MAX_BYTES,
     sizeCalculation: (table) => table.count * 40 + 100,
   })
+  /** When a whole pass over a blob last found it sound, by key. */
+  readonly checkedAt = new LRUCache<string, number>({ max: DOWNLOAD_CHECKED_MAX })
   /** By `repoId/commitOid`. */
   readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
   /** What the head of a weight file says, by `repoId/blobOid`. */

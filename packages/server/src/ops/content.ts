@@ -25,10 +25,11 @@ export function openBytes(bytes: Uint8Array): Content {
   }
 }
 
-/** Passes chunks on, and holds the last one back until the whole is known to have the right sha256. */
+/** Passes chunks on, and holds the last one back until the whole is known to have the right sha256: `onSound`. */
 export async function* checked(
   bytes: AsyncIterable<Uint8Array>,
   expected: { oid: string; sizeBytes: number },
+  onSound?: () => void,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let left = expected.sizeBytes
@@ -36,6 +37,7 @@ export async function* checked(
     hash.update(chunk)
     left -= chunk.length
     if (left <= 0 && (left < 0 || hash.digest('hex') !== expected.oid)) throw damaged(expected.oid)
+    if (left === 0) onSound?.()
     yield chunk
   }
   if (left > 0) throw damaged(expected.oid)

@@ -2,7 +2,7 @@
  * Token strings: how one looks, how it is made, and the hash that is stored in its place. A generated string has
  * about 200 bits, so a plain sha256 is enough; one that an operator chose is as good as the operator made it.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 import { TOKEN_LENGTH_MAX, TOKEN_LENGTH_MIN } from '../limits.ts'
 
@@ -27,7 +27,7 @@ export function newTokenString(random: (sizeBytes: number) => Uint8Array): strin
 
 /** Hex sha256, the form in which the catalog knows a token. */
 export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token)
 }
 
 /** Says why an operator may not choose this token string, or null. Never repeats the string. */

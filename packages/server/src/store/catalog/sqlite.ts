@@ -17,6 +17,7 @@ import type { Catalog, CatalogRows } from './catalog.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 import type { Migration } from './migrations/migrations.ts'
 import { insertEvents } from './queries/outbox.ts'
+import { remember, RowMemory } from './queries/row-memory.ts'
 import { catalogRows } from './queries/rows.ts'
 import type { Schema } from './schema.ts'
 import { sqliteSearch } from './search.ts'
@@ -73,8 +74,11 @@ class SqliteCatalog implements Catalog {
   constructor(writer: DatabaseSync, reader: DatabaseSync, clock: () => number) {
     this.#writer = writer
     this.#reader = reader
-    this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock)
-    this.rows = catalogRows(kyselyOnSqlite(reader), sqliteSearch)
+    const memory = new RowMemory()
+    const reading = kyselyOnSqlite(reader)
+    remember(reading, memory)
+    this.rows = catalogRows(reading, sqliteSearch)
+    this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock, memory)
   }
 
   tx<T>(work: Work<T>): Promise<T> {
@@ -94,12 +98,21 @@ class SqliteCatalog implements Catalog {
   }
 }
 
-function sqliteSession(handle: DatabaseSync, db: Kysely<Schema>, clock: () => number): Session {
+function sqliteSession(
+  handle: DatabaseSync,
+  db: Kysely<Schema>,
+  clock: () => number,
+  memory: RowMemory,
+): Session {
   return {
     rows: catalogRows(db, sqliteSearch),
     begin: async () => handle.exec('begin immediate'),
     insertEvents: (events) => insertEvents(db, events, clock()),
-    commit: async () => handle.exec('commit'),
+    async commit() {
+      handle.exec('commit')
+      // One process owns the file and writes to it here only, so nothing else makes an answer untrue.
+      memory.forget()
+    },
     rollback: async () => {
       // A full disk or an I/O error makes SQLite roll back by itself.
       if (handle.isTransaction) handle.exec('rollback')

@@ -131,7 +131,7 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
 
     async listContent(repoId, after, limit) {
       const slots = { repoId, after: after ?? '', limit }
-      const byOid = new Map((await lfsAfter(slots)).rows.map((row) => [row.oid, row]))
+      const byOid = new Map((await lfsAfter(slots)).rows.map((row) => [row.oid, { ...row }]))
       for (const { oid, sizeBytes, createdAt } of (await xetAfter(slots)).rows) {
         const known = byOid.get(oid!)
         if (known === undefined) byOid.set(oid!, { oid: oid!, sizeBytes, createdAt })

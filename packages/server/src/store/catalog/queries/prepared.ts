@@ -6,6 +6,7 @@ import type { CompiledQuery, Kysely, QueryResult } from 'kysely'
 
 import { SQL_PARAMETERS_MAX } from '../../../limits.ts'
 import type { Schema } from '../schema.ts'
+import { memoryOf } from './row-memory.ts'
 
 /** Stands in a compiled query where a value will be put. */
 class Slot {
@@ -25,13 +26,21 @@ export function prepared<P extends object, R>(
   build: (slots: Slots<P>) => { compile(): CompiledQuery<R> },
 ): (values: P) => Promise<QueryResult<R>> {
   let compiled: CompiledQuery<R> | undefined
-  return (values) => {
+  const memory = memoryOf(db)
+  const answers = memory?.open()
+  return async (values) => {
     compiled ??= build(new Proxy({}, { get: (_, name) => new Slot(String(name)) }) as Slots<P>).compile()
     const { query, queryId, sql } = compiled
     const parameters = compiled.parameters.map((value) =>
       value instanceof Slot ? values[value.name as keyof P] : value,
     )
-    return db.executeQuery({ query, queryId, sql, parameters })
+    if (memory === null || answers === undefined) return db.executeQuery({ query, queryId, sql, parameters })
+    const known = memory.find<R>(answers, parameters)
+    if (known !== undefined) return known
+    const { epoch } = memory
+    const answer = await db.executeQuery<R>({ query, queryId, sql, parameters })
+    memory.keep(answers, parameters, answer, epoch)
+    return answer
   }
 }
 
