@@ -101,5 +101,6 @@ function killGroup(child: ChildProcess | null): void {
 }
 
 function send(message: FromHelper): void {
-  if (process.connected) process.send!(message)
+  // A server that was killed reads no more; `disconnect` follows, and with it the end.
+  if (process.connected) process.send!(message, () => {})
 }
