@@ -1,8 +1,9 @@
-import { parseCard, type ParsedCard } from '@cairn/protocol/api/card'
 /**
  * Reading what people write: cards and heads of weight files. Small documents are read in place, since a hop costs more
  * than they do; the others on the thread for documents.
  */
+
+import { parseCard, type ParsedCard } from '@cairn/protocol/api/card'
 import { validateCard, type CardReport } from '@cairn/protocol/api/card-rules'
 import { parseGguf, type GgufFacts } from '@cairn/protocol/api/gguf'
 import { countParameters, parseShardIndex, type ParameterCounts } from '@cairn/protocol/api/safetensors'

@@ -2,7 +2,6 @@
  * What a push may bring into a repository: what a commit over HTTP could have brought. Every commit between the refs
  * and the new tips is held to it, not only the last one, since every one can be read afterwards.
  */
-import { validateCard } from '@cairn/protocol/api/card-rules'
 import { HubError } from '@cairn/protocol/errors'
 import { parseTag } from '@cairn/protocol/git/commits'
 import { decodeName } from '@cairn/protocol/git/names'
@@ -17,6 +16,7 @@ import type { Incoming } from '../git/incoming.ts'
 import { PUSH_OBJECTS_AT_ONCE, PUSH_PROBLEMS_NAMED_MAX, TAG_DEPTH_MAX } from '../limits.ts'
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
+import { reviewCard } from './documents.ts'
 import { readCommit } from './revisions.ts'
 import { readTextFile } from './trees.ts'
 
@@ -186,7 +186,7 @@ export async function assertCard(
   const now = await card(await readCommit(ctx, incoming.id, next))
   const before = old === null ? null : await card(await readCommit(ctx, incoming.id, old))
   if (now === null || now.oid === before?.oid) return
-  const { errors } = validateCard(now.text, repo.type)
+  const { errors } = await reviewCard(ctx, now.text, repo.type)
   if (errors.length === 0) return
   throw new ContentsRefusedError('the metadata of README.md is not valid', [
     `The metadata at the top of README.md is not valid (${printable(name)}):`,
