@@ -287,8 +287,9 @@ export const FETCH_REQUEST_MAX_BYTES = 16 * MIB
 /** Wants that are looked at one by one; more of them are files of a partial clone. */
 export const FETCH_WANTS_STAT_MAX = 64
 
-/** To find out whether something can be reached from the refs. */
+/** To find out whether something can be reached from the refs; and how many find out at once. */
 export const REACHABLE_WALK_MS = 60_000
+export const GIT_WALKS_MAX = 4
 
 export const GIT_TIMEOUT_MS = 120_000
 

@@ -294,6 +294,45 @@ describe('requests that are not right', () => {
     }
   })
 
+  test('a shallow end at a commit that is gone does not bring what lies behind it', async () => {
+    const id = await createRepo(hub, 'alice', 'alice/ends')
+    const before = await commit(hub, 'alice', id, [file('x', 'a secret')])
+    const gone = await commit(hub, 'alice', id, [file('x', 'nothing')])
+    await hub.fetch('alice', `/api/models/${id}/super-squash/main`, post({}))
+    const kept = await headOf(hub, 'alice', id)
+    const tip = await commit(hub, 'alice', id, [file('y', 'y')])
+    const deepen = 'deepen 2147483647'
+    const told = async (version: string, body: Buffer) => {
+      const headers = {
+        'Content-Type': 'application/x-git-upload-pack-request',
+        'Git-Protocol': `version=${version}`,
+      }
+      const asked = { method: 'POST', body, headers }
+      return Buffer.from(await (await hub.fetch(null, `/${id}/git-upload-pack`, asked)).arrayBuffer())
+    }
+    const in2 = ['command=fetch', '0001', `want ${tip}`]
+    const in0 = `want ${tip} shallow`
+    for (const end of [gone, gone.toUpperCase(), before]) {
+      const answer2 = await told('2', packets(...in2, `shallow ${end}`, deepen, 'done', null))
+      expect(answer2.includes('PACK')).toBe(true)
+      expect(answer2.toString('latin1')).not.toContain('unshallow')
+      const answer0 = await told('0', packets(in0, `shallow ${end}`, deepen, null, 'done'))
+      expect(answer0.includes('PACK')).toBe(true)
+      expect(answer0.toString('latin1')).not.toContain('unshallow')
+    }
+    const honest = await told(
+      '2',
+      packets(...in2, `shallow ${gone}`, `shallow ${kept}`, deepen, 'done', null),
+    )
+    expect(honest.toString('latin1')).toContain(`unshallow ${kept}`)
+
+    const filter = `filter sparse:oid=${before}:x`
+    expect((await told('2', packets(...in2, filter, 'done', null))).toString()).toContain('not supported')
+    // Beginnings of ids could be tried one by one.
+    expect((await hub.fetch(null, `/api/models/${id}/revision/${gone.slice(0, 12)}`)).status).toBe(404)
+    expect((await hub.fetch(null, `/api/models/${id}/revision/${kept.slice(0, 12)}`)).status).toBe(200)
+  })
+
   const V2 = { 'Git-Protocol': 'version=2' }
   test.each<[string, string | Buffer, Record<string, string>, number]>([
     ['no packet', 'hello', {}, 400],

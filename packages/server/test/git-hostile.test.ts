@@ -335,3 +335,18 @@ test('thousands of refs land in steps, and more are not taken', async () => {
   expect(tags).toHaveLength(2500)
   expect(await hub.hub.ops.catalog.rows.repos.listDirty()).toEqual([])
 })
+
+test('a name that fills a packet, and names of folders, are refused in words', async () => {
+  const tree = treeOf([])
+  const made = commitOf(oidOf('tree', tree))
+  const pack = packOf([
+    { type: 'commit', bytes: made },
+    { type: 'tree', bytes: tree },
+  ])
+  const next = oidOf('commit', made)
+  const names = ['refs/heads', 'refs/tags', 'refs/pr', `refs/heads/${'x'.repeat(65_400)}`]
+  const commands = commandsOf(names.map((name) => ({ next, name })))
+  const { status, said } = await refused(Buffer.concat([commands, pack]))
+  expect(status).toBe(200)
+  for (const name of names) expect(said).toContain(`ng ${name} `)
+})

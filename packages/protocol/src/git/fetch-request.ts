@@ -5,7 +5,9 @@
  *                   command=ls-refs LF, capabilities, 0001, peel, symrefs, ref-prefix <prefix>, 0000
  *   version 0, 1    want <oid> SP capabilities, want <oid>, deepen <n>, 0000, have <oid> …
  *
- * git reads the same bytes afterwards; whatever it would take for a `want` must be one here.
+ *                   Both may say `shallow <oid>`: here the client's history ends.
+ *
+ * git reads the same bytes afterwards; whatever it would take for a `want` or a `shallow` must be one here.
  */
 import { FormatError } from '../errors.ts'
 import { FETCH_COMMAND_MAX_BYTES } from '../limits.ts'
@@ -15,18 +17,19 @@ export interface FetchRequest {
   /** Null in versions 0 and 1, where there is one only, and for a request without any. */
   command: 'fetch' | 'ls-refs' | null
   wants: string[]
+  shallows: string[]
   /** Whether `ls-refs` asks for certain refs rather than for all. */
   hasPrefixes: boolean
 }
 
-const WANT = /^want ([0-9a-fA-F]{40})(?![0-9a-fA-F])/
+const OBJECT = /^(?:want|shallow) ([0-9a-fA-F]{40})(?![0-9a-fA-F])/
 /** Enough for the longest line that matters here; capabilities behind a first `want` are longer. */
 const LINE_START_BYTES = 64
 
 export function parseFetchRequest(bytes: Uint8Array, version: 0 | 1 | 2): FetchRequest {
   const reader = new PacketReader()
   reader.push(bytes)
-  const request: FetchRequest = { command: null, wants: [], hasPrefixes: false }
+  const request: FetchRequest = { command: null, wants: [], shallows: [], hasPrefixes: false }
   for (let isFirst = true; ; isFirst = false) {
     const at = reader.offset
     const packet = reader.next()
@@ -36,9 +39,29 @@ export function parseFetchRequest(bytes: Uint8Array, version: 0 | 1 | 2): FetchR
     if (packet.kind !== 'data') continue
     const line = start(packet.payload)
     if (version === 2 && isFirst) request.command = commandOf(line, packet.payload.length, at)
-    else if (line.startsWith('want ')) request.wants.push(wantOf(line, at))
+    else if (line.startsWith('want ')) request.wants.push(objectOf(line, at))
+    else if (line.startsWith('shallow ')) request.shallows.push(objectOf(line, at))
     else if (line.startsWith('ref-prefix ')) request.hasPrefixes = true
   }
+}
+
+/** The same request as of a client whose history does not end at these commits. */
+export function withoutShallows(bytes: Uint8Array, oids: ReadonlySet<string>): Uint8Array {
+  const reader = new PacketReader()
+  reader.push(bytes)
+  const kept = new Uint8Array(bytes.length)
+  let sizeBytes = 0
+  for (let at = 0; at < bytes.length; at = reader.offset) {
+    const packet = reader.next()
+    const isEnd = packet === null || packet.kind === 'flush'
+    const line = packet?.kind === 'data' ? start(packet.payload) : ''
+    if (line.startsWith('shallow ') && oids.has(objectOf(line, at))) continue
+    const part = bytes.subarray(at, isEnd ? bytes.length : reader.offset)
+    kept.set(part, sizeBytes)
+    sizeBytes += part.length
+    if (isEnd) break
+  }
+  return kept.subarray(0, sizeBytes)
 }
 
 function commandOf(line: string, sizeBytes: number, at: number): 'fetch' | 'ls-refs' {
@@ -48,9 +71,9 @@ function commandOf(line: string, sizeBytes: number, at: number): 'fetch' | 'ls-r
   throw new FormatError('The request has no command that is known', at)
 }
 
-function wantOf(line: string, at: number): string {
-  const oid = WANT.exec(line)?.[1]
-  if (oid === undefined) throw new FormatError("A 'want' names no object", at)
+function objectOf(line: string, at: number): string {
+  const oid = OBJECT.exec(line)?.[1]
+  if (oid === undefined) throw new FormatError("A 'want' or 'shallow' names no object", at)
   return oid.toLowerCase()
 }
 

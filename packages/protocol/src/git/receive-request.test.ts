@@ -128,3 +128,14 @@ test('a report has one line for each ref, whatever the reasons and names hold', 
     '0015unpack early EOF\n0000',
   )
 })
+
+test('a report about the longest name that a command can have', () => {
+  const longest = `refs/heads/${'x'.repeat(65_423)}`
+  const reader = new ReceiveReader()
+  reader.push(join([encodePacket(`${ZEROS} ${A} ${longest}`), FLUSH]))
+  expect(reader.request.commands).toEqual([{ name: longest, old: null, next: A }])
+  const refs = [{ name: longest, problem: 'no '.repeat(200) }]
+  const [, packet] = encodeReport({ unpackProblem: null, refs })
+  expect(packet).toHaveLength(65_520)
+  expect(Buffer.from(packet!).toString()).toMatch(/^fff0ng refs\/heads\/x+ no no .*\n$/)
+})

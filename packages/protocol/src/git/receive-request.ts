@@ -8,7 +8,7 @@
  * An oid of zeros stands for a ref that is not there.
  */
 import { FormatError } from '../errors.ts'
-import { PUSH_COMMANDS_MAX, PUSH_OPTIONS_MAX } from '../limits.ts'
+import { PACKET_MAX_BYTES, PUSH_COMMANDS_MAX, PUSH_OPTIONS_MAX } from '../limits.ts'
 import { decodeName, encodeName } from './names.ts'
 import { encodePacket, FLUSH, type Packet, PacketReader } from './pkt-line.ts'
 
@@ -39,6 +39,9 @@ export interface ReceiveReport {
 const COMMAND = /^([0-9a-f]{40}) ([0-9a-f]{40}) ([^\0\n]+)$/
 const ZEROS = '0'.repeat(40)
 const REASON_LENGTH_MAX = 1000
+const LINE_FEED = 0x0a
+/** Without the packet's length and the line feed. */
+const PACKET_LINE_MAX_BYTES = PACKET_MAX_BYTES - 5
 
 /** Reads from pieces what stands before the pack. */
 export class ReceiveReader {
@@ -103,10 +106,19 @@ export class ReceiveReader {
 export function encodeReport({ unpackProblem, refs }: ReceiveReport): Uint8Array[] {
   const packets = [encodePacket(`unpack ${unpackProblem === null ? 'ok' : oneLine(unpackProblem)}\n`)]
   for (const { name, problem } of refs) {
-    const line = problem === null ? `ok ${name}\n` : `ng ${name} ${oneLine(problem)}\n`
-    packets.push(encodePacket(encodeName(line)))
+    const line = encodeName(problem === null ? `ok ${name}` : `ng ${name} ${oneLine(problem)}`)
+    // A name may fill a packet nearly alone; then little is left for the reason.
+    const fitting = line.subarray(0, PACKET_LINE_MAX_BYTES)
+    packets.push(encodePacket(withLineFeed(fitting)))
   }
   return [...packets, FLUSH]
+}
+
+function withLineFeed(line: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(line.length + 1)
+  bytes.set(line)
+  bytes[line.length] = LINE_FEED
+  return bytes
 }
 
 function splitAtNul(payload: Uint8Array): [string, string?] {

@@ -95,7 +95,7 @@ export async function prepareRoot(root: string): Promise<void> {
 
 /**
  * Takes away the locks of refs that a killed process left; git itself never does, and no ref under one can move again.
- * Only while nothing works on the repository: at start.
+ * Only while nothing else writes refs of the repository.
  */
 export async function removeRefLocks(gitDir: string): Promise<void> {
   const below = await readdir(join(gitDir, 'refs'), { recursive: true })

@@ -7,7 +7,7 @@ import type { GitObjectType, NewObject } from '@cairn/protocol/git/objects'
 import type { ChangedFile } from './compare.ts'
 import type { Clutter } from './housekeeping.ts'
 import type { Incoming } from './incoming.ts'
-import type { SmallBlob } from './reachable.ts'
+import type { SmallBlob, Walk } from './reachable.ts'
 import type { FetchCall } from './transport.ts'
 
 export type { ChangedFile }
@@ -104,10 +104,10 @@ export interface GitStore extends AsyncDisposable {
    * function while no ref can move, and only when none has moved: it deletes what was replaced. Without it all stays.
    */
   repackWhole(repoId: string, expireBefore: number, signal?: AbortSignal): Promise<() => Promise<void>>
-  /** Whether `tips` reach all of these commits. */
-  reachCommits(repoId: string, commits: readonly string[], tips: readonly string[]): Promise<boolean>
-  /** Whether `tips` reach all of these objects, of any type. A walk over history. */
-  reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean>
+  /** Those of the commits that the tips do not reach; ids of nothing are left out. */
+  unreachedCommits(repoId: string, commits: readonly string[], walk: Walk): Promise<string[]>
+  /** Whether the tips reach all of these objects, of any type. A walk over history. */
+  reachObjects(repoId: string, oids: readonly string[], walk: Walk): Promise<boolean>
   /** What `git upload-pack` answers to a client. Leaving the iteration early ends git. */
   serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
   /** A place for what a push brings. Disposing of it takes away what was not accepted. */

@@ -1,9 +1,11 @@
 /** Packing a repository while it is used. */
-import { readdir, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdtemp, readdir, truncate, utimes, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
+import { GitHelper } from './helper.ts'
+import { repackGeometrically, repackWhole } from './housekeeping.ts'
 import {
   blob,
   closeScratch,
@@ -12,6 +14,7 @@ import {
   nextRepository,
   openScratch,
   repo,
+  root,
   store,
 } from './scratch.fixture.ts'
 
@@ -156,4 +159,42 @@ test('many refs become one file', async () => {
   const next = await commit([head], { 'a.txt': 'more' })
   await store.projectRefs(repo, [{ name: 'refs/heads/main', oid: next }])
   expect(git('rev-parse', 'main').trim()).toBe(next)
+})
+
+test('a repack that fails leaves no half packs, which would keep a full disk full', async () => {
+  await history(3)
+  const folder = join(store.gitDir(repo), 'objects/pack')
+  // Of another writer, who is at it.
+  const ours = 'tmp_pack_0123456789abcdef'
+  await writeFile(join(folder, ours), '')
+  const path = await mkdtemp(join(root, 'path-'))
+  const script = `#!/bin/sh
+touch ${folder}/tmp_pack_aB3dE6 ${folder}/.tmp-123-pack-0123.pack; echo 'Out of diskspace' >&2; exit 128`
+  await writeFile(join(path, 'git'), script, { mode: 0o755 })
+  await using helper = await GitHelper.open([path, process.env['PATH']].join(delimiter))
+  await expect(repackGeometrically(helper, store.gitDir(repo))).rejects.toThrow('Out of diskspace')
+  expect(await fileNames()).toEqual([ours])
+  await expect(repackWhole(helper, store.gitDir(repo), 0)).rejects.toThrow('Out of diskspace')
+  expect(await fileNames()).toEqual([ours])
+})
+
+test('a repository is not packed when the disk has no room for it twice', async () => {
+  const head = await history(3)
+  const large = join(store.gitDir(repo), 'objects/pack/pack-0000.keep')
+  await writeFile(large, '')
+  await truncate(large, 8 * 1024 ** 4)
+  await expect(store.repack(repo)).rejects.toThrow('the disk has')
+  await expect(store.repackWhole(repo, 0)).rejects.toThrow('the disk has')
+  await truncate(large, 0)
+  await store.repack(repo)
+  expect(await store.countCommits(repo, head)).toBe(3)
+})
+
+test('locks of a repack that was killed do not keep the next one from working', async () => {
+  await history(3)
+  const objectsFolder = join(store.gitDir(repo), 'objects')
+  for (const lock of ['pack/multi-pack-index.lock', 'info/commit-graph.lock'])
+    await writeFile(join(objectsFolder, lock), '')
+  await store.repack(repo)
+  expect(await store.clutter(repo)).toMatchObject({ looseObjects: 0, packs: 1 })
 })

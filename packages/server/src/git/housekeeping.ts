@@ -3,7 +3,7 @@
  * reaches any more goes after a grace. Everything that takes long runs beside readers and writers; only the deletion
  * of what has been replaced wants the repository for itself, and that takes milliseconds.
  */
-import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import {
@@ -42,7 +42,7 @@ export async function repackGeometrically(
   gitDir: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  await removeTemporaries(gitDir)
+  await makeRoom(gitDir)
   const args = ['repack', '--geometric=2', '-d', '-l', '-n', '-q', '--write-midx', '--write-bitmap-index']
   await git(helper, gitDir, args, { signal })
   await syncFolder(join(gitDir, 'objects/pack'))
@@ -72,7 +72,7 @@ export async function repackWhole(
   expireBefore: number,
   signal?: AbortSignal,
 ): Promise<() => Promise<void>> {
-  await removeTemporaries(gitDir)
+  await makeRoom(gitDir)
   const startedAt = new Date()
   const loose = await looseObjects(gitDir)
   const packFolder = join(gitDir, 'objects/pack')
@@ -149,8 +149,39 @@ function packNames(output: Buffer): string[] {
   return hashes.map((hash) => `pack-${hash}.pack`)
 }
 
-/** What an interrupted writer or repack left. */
+/**
+ * What is packed anew is there twice for a while. A repack that cannot end would first take the last of the disk from
+ * everybody who writes.
+ */
+async function makeRoom(gitDir: string): Promise<void> {
+  await removeTemporaries(gitDir)
+  const folder = join(gitDir, 'objects/pack')
+  const files = await readdir(folder)
+  const sizes = await Promise.all(
+    files.map(async (name) => (await stat(join(folder, name)).catch(() => null))?.size ?? 0),
+  )
+  const neededBytes = sizes.reduce((sum, size) => sum + size, 0)
+  const { bavail, bsize } = await statfs(folder)
+  if (neededBytes > bavail * bsize)
+    throw new Error(`Packing ${gitDir} needs up to ${neededBytes} bytes, and the disk has ${bavail * bsize}`)
+}
+
+/**
+ * git leaves half a pack behind when it fails, and its locks when it is killed. Nothing but housekeeping, which does
+ * one thing at a time, lets git write packs into a repository that is in use; so at the next one they are nobody's.
+ */
+async function removeLeftovers(gitDir: string): Promise<void> {
+  const folder = join(gitDir, 'objects/pack')
+  for (const lock of ['pack/multi-pack-index.lock', 'info/commit-graph.lock'])
+    await rm(join(gitDir, 'objects', lock), { force: true })
+  for (const name of await readdir(folder))
+    if (/^(?:\.tmp-\d+-pack-|tmp_[a-z]+_[A-Za-z0-9]{6}$)/.test(name))
+      await rm(join(folder, name), { force: true })
+}
+
+/** What an interrupted writer left. */
 async function removeTemporaries(gitDir: string): Promise<void> {
+  await removeLeftovers(gitDir)
   const oldest = Date.now() - GIT_TEMPORARY_FILE_MAX_AGE_MS
   const objects = join(gitDir, 'objects')
   const names = await readdir(objects)
@@ -173,12 +204,17 @@ async function git(
 ): Promise<Buffer> {
   const { names = [], signal } = options
   const settings = ['pack.threads=1', `pack.windowMemory=${GIT_REPACK_WINDOW_MAX_BYTES}`]
-  return helper.runGit({
-    args: [...settings.flatMap((setting) => ['-c', setting]), ...args],
-    gitDir,
-    stdin: names.map((name) => `${name}\n`).join(''),
-    timeoutMs: GIT_REPACK_TIMEOUT_MS,
-    background: true,
-    ...(signal === undefined ? {} : { signal }),
-  })
+  try {
+    return await helper.runGit({
+      args: [...settings.flatMap((setting) => ['-c', setting]), ...args],
+      gitDir,
+      stdin: names.map((name) => `${name}\n`).join(''),
+      timeoutMs: GIT_REPACK_TIMEOUT_MS,
+      background: true,
+      ...(signal === undefined ? {} : { signal }),
+    })
+  } catch (error) {
+    await removeLeftovers(gitDir)
+    throw error
+  }
 }

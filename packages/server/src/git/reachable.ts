@@ -11,6 +11,12 @@ export interface SmallBlob {
   path: string
 }
 
+/** A walk from tips that ends when nobody wants its result any more. */
+export interface Walk {
+  tips: readonly string[]
+  signal?: AbortSignal
+}
+
 /** Parents before their children. */
 export async function listCommits(
   helper: GitHelper,
@@ -46,22 +52,18 @@ export async function listSmallBlobs(
     .map((line) => ({ oid: line.slice(0, 40), path: line.slice(41) }))
 }
 
-/** Whether the tips reach all of these commits. Cheap where they lie near the tips, or the history has a commit-graph. */
-export async function reachCommits(
+/** Those of the commits that the tips do not reach. Cheap where they lie near the tips, or with a commit-graph. */
+export async function unreachedCommits(
   helper: GitHelper,
   gitDir: string,
   commits: readonly string[],
-  tips: readonly string[],
-): Promise<boolean> {
-  if (commits.length === 0) return true
-  const args = ['rev-list', '--max-count=1', '--stdin']
-  const output = await helper.runGit({
-    args,
-    gitDir,
-    stdin: stdin(commits, tips),
-    timeoutMs: REACHABLE_WALK_MS,
-  })
-  return output.length === 0
+  { tips, ...ends }: Walk,
+): Promise<string[]> {
+  const args = ['rev-list', '--ignore-missing', '--stdin']
+  const call = { args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...ends }
+  const output = await helper.runGit({ ...call, stdin: stdin(commits, tips) })
+  const unreached = new Set(output.toString().split('\n'))
+  return commits.filter((oid) => unreached.has(oid))
 }
 
 /**
@@ -72,13 +74,13 @@ export async function reachObjects(
   helper: GitHelper,
   gitDir: string,
   oids: readonly string[],
-  tips: readonly string[],
+  { tips, ...ends }: Walk,
 ): Promise<boolean> {
   const missing = new Set(oids)
   if (missing.size === 0) return true
   if (tips.length === 0) return false
   const args = ['rev-list', '--objects', '--in-commit-order', '--no-object-names', '--stdin']
-  const git = await helper.spawnGit({ args, gitDir, timeoutMs: REACHABLE_WALK_MS })
+  const git = await helper.spawnGit({ args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...ends })
   git.stream.end(stdin(tips, []))
   let rest = ''
   for await (const chunk of git.stream as AsyncIterable<Buffer>) {

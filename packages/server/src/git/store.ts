@@ -12,10 +12,12 @@ import {
   EXPAND_CANDIDATES_MAX,
   FSCK_LINES_MAX,
   GIT_COPY_TIMEOUT_MS,
+  GIT_FETCHES_WAITING_MAX,
   GIT_FSCK_TIMEOUT_MS,
   GIT_OBJECT_READ_MAX_BYTES,
   GIT_PUSHES_MAX,
   GIT_PUSHES_WAITING_MAX,
+  GIT_WALKS_MAX,
   LOG_COMMITS_MAX,
 } from '../limits.ts'
 import {
@@ -42,7 +44,14 @@ import {
 import { Incoming } from './incoming.ts'
 import { findLastCommits } from './last-commits.ts'
 import { projectHead, projectRefs, type RefChange } from './project-refs.ts'
-import { listCommits, listSmallBlobs, reachCommits, reachObjects, type SmallBlob } from './reachable.ts'
+import {
+  listCommits,
+  listSmallBlobs,
+  reachObjects,
+  type SmallBlob,
+  unreachedCommits,
+  type Walk,
+} from './reachable.ts'
 import { Slots } from './slots.ts'
 import { type FetchCall, FetchServer } from './transport.ts'
 import { writeObjects } from './write-objects.ts'
@@ -61,6 +70,7 @@ export class BareGitStore implements GitStore {
   readonly #primitives: Primitives
   readonly #reader: CatFilePool
   readonly #fetches: FetchServer
+  readonly #walks = new Slots(GIT_WALKS_MAX, GIT_FETCHES_WAITING_MAX)
   readonly #pushes = new Slots(GIT_PUSHES_MAX, GIT_PUSHES_WAITING_MAX)
 
   constructor(root: string, primitives: Primitives, helper: GitHelper) {
@@ -251,12 +261,13 @@ export class BareGitStore implements GitStore {
     }
   }
 
-  async reachCommits(repoId: string, commits: readonly string[], tips: readonly string[]): Promise<boolean> {
-    return reachCommits(this.helper, this.gitDir(repoId), commits, tips)
+  async unreachedCommits(repoId: string, commits: readonly string[], walk: Walk): Promise<string[]> {
+    if (commits.length === 0) return []
+    return this.#walking(walk, () => unreachedCommits(this.helper, this.gitDir(repoId), commits, walk))
   }
 
-  async reachObjects(repoId: string, oids: readonly string[], tips: readonly string[]): Promise<boolean> {
-    return reachObjects(this.helper, this.gitDir(repoId), oids, tips)
+  async reachObjects(repoId: string, oids: readonly string[], walk: Walk): Promise<boolean> {
+    return this.#walking(walk, () => reachObjects(this.helper, this.gitDir(repoId), oids, walk))
   }
 
   async serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
@@ -304,6 +315,17 @@ export class BareGitStore implements GitStore {
     const { treeOid, parents, author, message } = parseCommit(bytes)
     const { name: authorName, email: authorEmail, seconds } = author
     return { oid, treeOid, parents, authorName, authorEmail, date: seconds * 1000, message }
+  }
+
+  /** Anybody may ask for a long walk, so few at once: they must not keep other callers from git. */
+  async #walking<T>({ signal }: Walk, walk: () => Promise<T>): Promise<T> {
+    const release = await this.#walks.take(signal)
+    if (release === null) throw new GitProcessError('busy', 'Too many walks are waiting')
+    try {
+      return await walk()
+    } finally {
+      release()
+    }
   }
 
   /** A walk over history. That its start is missing is found out only when it fails. */

@@ -16,6 +16,9 @@ export interface FetchCall {
   signal: AbortSignal
 }
 
+/** A filter that git reads from any file of the repository would tell what stands in those that nobody may have. */
+const FILTERS = ['-c', 'uploadpackfilter.sparse:oid.allow=false']
+
 export class FetchServer {
   readonly #helper: GitHelper
   readonly #slots = new Slots(GIT_FETCHES_MAX, GIT_FETCHES_WAITING_MAX)
@@ -33,7 +36,7 @@ export class FetchServer {
     let chunks: AsyncGenerator<Uint8Array>
     try {
       const git = await this.#helper.spawnGit({
-        args: [...hidden, 'upload-pack', '--strict', '--stateless-rpc', ...form, gitDir],
+        args: [...FILTERS, ...hidden, 'upload-pack', '--strict', '--stateless-rpc', ...form, gitDir],
         gitDir,
         env: call.version === 0 ? {} : { GIT_PROTOCOL: `version=${call.version}` },
         signal: call.signal,

@@ -73,4 +73,10 @@ export class Caches {
     maxSize: PULL_CACHE_FILES_MAX,
     sizeCalculation: ({ ggufs }) => ggufs.length + 1,
   })
+
+  /** What was removed from a repository must not be found here either. */
+  forget(repoId: string): void {
+    for (const cache of [this.trees, this.blobs, this.commits])
+      for (const key of cache.keys()) if (key.startsWith(`${repoId}/`)) cache.delete(key)
+  }
 }

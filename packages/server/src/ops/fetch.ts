@@ -5,10 +5,11 @@
  * same for files. But what a force push, a deleted branch or a purge took out of a repository is meant to be gone,
  * also before the background gets round to deleting it. So every `want` must be reachable from a ref, here, before
  * git sees it; git's own checks are then switched off (`uploadpack.allowAnySHA1InWant`). That gives partial clones
- * the files they leave for later, and everybody a commit by its id.
+ * the files they leave for later, and everybody a commit by its id. A `shallow` is a want of what lies behind it: with
+ * `deepen` git sends the parents of any commit that a client says its history ends at. Of hidden ones git is not told.
  */
 import { HubError } from '@cairn/protocol/errors'
-import { parseFetchRequest, type FetchRequest } from '@cairn/protocol/git/fetch-request'
+import { parseFetchRequest, type FetchRequest, withoutShallows } from '@cairn/protocol/git/fetch-request'
 import { encodePacket } from '@cairn/protocol/git/pkt-line'
 
 import { GitProcessError } from '../git/helper.ts'
@@ -35,31 +36,38 @@ export async function advertiseFetch(
   return serve(ctx, repo, { version, request: null, hide: [], signal })
 }
 
-/** `body` is the whole request, inflated. */
+/** `read` gives the whole request, inflated. */
 export async function fetch(
   ctx: OpsContext,
   principal: Principal,
   locator: RepoLocator,
   version: GitVersion,
-  body: () => Promise<Uint8Array>,
+  read: () => Promise<Uint8Array>,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   const repo = await repoFor(ctx, principal, locator, 'read')
-  const request = await body()
-  const asked = parseFetchRequest(request, version)
+  const body = await read()
+  const asked = parseFetchRequest(body, version)
   await assertProjected(ctx, repo)
-  const hidden = await hiddenWant(ctx, repo, asked)
+  const refs = await ctx.catalog.rows.refs.list(repo.id)
+  const walk = { tips: [...new Set(refs.map(({ oid }) => oid))], signal }
+  const hidden = await unlessBusy(() => hiddenWant(ctx, repo, asked, walk))
   if (hidden !== null) return refusal(`upload-pack: not our ref ${hidden}`)
+  const beyond = await unlessBusy(() => ctx.git.unreachedCommits(repo.id, asked.shallows, walk))
+  const request = beyond.length === 0 ? body : withoutShallows(body, new Set(beyond))
   // Most clients ask for branches and tags. Who asks for everything is spared a ref for every pull request there was.
   const hide = asked.command === 'ls-refs' && !asked.hasPrefixes ? [PULL_REQUESTS] : []
   return serve(ctx, repo, { version, request, hide, signal })
 }
 
 /** A want that no ref leads to, or null. */
-async function hiddenWant(ctx: OpsContext, repo: RepoRow, { wants }: FetchRequest): Promise<string | null> {
-  if (wants.length === 0) return null
-  const refs = await ctx.catalog.rows.refs.list(repo.id)
-  const tips = new Set(refs.map(({ oid }) => oid))
+async function hiddenWant(
+  ctx: OpsContext,
+  repo: RepoRow,
+  { wants }: FetchRequest,
+  walk: { tips: readonly string[]; signal: AbortSignal },
+): Promise<string | null> {
+  const tips = new Set(walk.tips)
   const others = [...new Set(wants)].filter((oid) => !tips.has(oid))
   if (others.length === 0) return null
   let objects = others
@@ -69,10 +77,12 @@ async function hiddenWant(ctx: OpsContext, repo: RepoRow, { wants }: FetchReques
     if (absent !== undefined) return absent
     // Commits are found without a look into their folders.
     const commits = others.filter((_, index) => stats[index]?.type === 'commit')
-    if (!(await ctx.git.reachCommits(repo.id, commits, [...tips]))) return commits[0] ?? null
+    const [hidden] = await ctx.git.unreachedCommits(repo.id, commits, walk)
+    if (hidden !== undefined) return hidden
     objects = others.filter((_, index) => stats[index]?.type !== 'commit')
   }
-  return (await ctx.git.reachObjects(repo.id, objects, [...tips])) ? null : (objects[0] ?? null)
+  if (objects.length === 0) return null
+  return (await ctx.git.reachObjects(repo.id, objects, walk)) ? null : (objects[0] ?? null)
 }
 
 async function serve(
@@ -80,8 +90,12 @@ async function serve(
   repo: RepoRow,
   call: Parameters<OpsContext['git']['serveFetch']>[1],
 ): Promise<AsyncIterable<Uint8Array>> {
+  return unlessBusy(() => ctx.git.serveFetch(repo.id, call))
+}
+
+async function unlessBusy<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await ctx.git.serveFetch(repo.id, call)
+    return await work()
   } catch (error) {
     if (error instanceof GitProcessError && error.reason === 'busy') throw busy(error)
     throw error

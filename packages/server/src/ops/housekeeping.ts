@@ -20,7 +20,11 @@ export async function tidyRepo(ctx: OpsContext, repoId: string, signal?: AbortSi
   const { looseObjects, packs, looseRefs } = await ctx.git.clutter(repo.id)
   const isCluttered = looseObjects > LOOSE_OBJECTS_KEPT_MAX || packs > PACKS_KEPT_MAX
   if (isCluttered) await ctx.git.repack(repo.id, signal)
-  if (looseRefs > LOOSE_REFS_KEPT_MAX) await ctx.git.packRefs(repo.id)
+  // Whoever writes refs meanwhile would undo it, or be undone.
+  if (looseRefs > LOOSE_REFS_KEPT_MAX)
+    await ctx.repoQueue.run(repo.id, async () => {
+      if ((await livingRepo(ctx, repo.id)) !== null) await ctx.git.packRefs(repo.id)
+    })
   return isCluttered || looseRefs > LOOSE_REFS_KEPT_MAX
 }
 
@@ -53,6 +57,7 @@ export async function pruneRepo(
     // A ref made meanwhile may reach what was left out.
     if (repo === null || repo.refsDirty || (await rootsOf(ctx, repoId)) !== before) return false
     await replace()
+    ctx.caches.forget(repoId)
     return true
   })
 }

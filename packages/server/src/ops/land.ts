@@ -78,10 +78,12 @@ export async function refsToProject(ctx: OpsContext, repoId: string): Promise<Ma
   return refs
 }
 
-/** Makes the bare repository's refs equal to the table's. */
+/** Makes the bare repository's refs equal to the table's. Call it inside `repoQueue`: nobody else writes refs then. */
 export async function repairProjection(ctx: OpsContext, repo: RepoRow): Promise<void> {
   const truth = await refsToProject(ctx, repo.id)
   await ctx.git.create(repo.id)
+  // A git that was killed leaves its locks, and none of its refs can move again.
+  await ctx.git.releaseLocks(repo.id)
   const projected = await ctx.git.listRefs(repo.id)
   const changes = projected
     .filter(({ name }) => !truth.has(name))
@@ -145,7 +147,7 @@ function assertRoom(known: readonly { name: string }[], changes: readonly RefCha
     if (above !== undefined || folders.has(name))
       throw new HubError(
         'Conflict',
-        `'${printable(name)}' cannot be created: '${printable(above ?? `${name}/…`)}' exists`,
+        `'${printable(name)}' cannot be created: '${above === undefined ? `${printable(name)}/…` : printable(above)}' exists`,
       )
   }
 }
@@ -173,8 +175,6 @@ export async function repairDirty(ctx: OpsContext): Promise<void> {
     const repo = await ctx.catalog.rows.repos.get(id)
     if (repo === null) continue
     try {
-      await ctx.git.create(id)
-      await ctx.git.releaseLocks(id)
       await repairProjection(ctx, repo)
     } catch (error) {
       // One damaged repository must not keep all the others from being served. Its mark stays.

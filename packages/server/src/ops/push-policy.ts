@@ -19,6 +19,8 @@ export function commandProblem(repo: RepoRow, command: RefCommand): string | nul
     throw error
   }
   if (/^refs\/cairn(\/|$)/.test(name)) return 'refs/cairn belongs to the hub'
+  // As a ref it would leave no room for what belongs below it.
+  if (next !== null && /^refs\/(heads|tags|pr|convert)$/.test(name)) return 'it is a folder of refs'
   if (old === null && next === null) return 'there is no such ref'
   if (next === null && name.startsWith('refs/pr/')) return 'pull requests are closed through the API'
   return null

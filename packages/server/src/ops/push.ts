@@ -134,8 +134,14 @@ class Pushing {
     await using incoming = await this.#ctx.git.receive(this.#repo.id, this.#signal)
     const hasPack = this.#request.commands.some(({ next }) => next !== null)
     if (hasPack) await incoming.unpack(pack, this.#signal)
+    const packedAt = await this.#ctx.git.lastFullRepack(this.#repo.id)
     const pointers = hasPack ? await this.#judgeContents(incoming) : []
-    await this.#ctx.repoQueue.run(this.#repo.id, () => this.#land(incoming, pointers))
+    await this.#ctx.repoQueue.run(this.#repo.id, async () => {
+      // What no ref reaches may have been removed since then, and the push may count on it.
+      if ((await this.#ctx.git.lastFullRepack(this.#repo.id)) !== packedAt)
+        throw new HubError('Conflict', 'the repository was packed meanwhile: push again')
+      await this.#land(incoming, pointers)
+    })
   }
 
   async #judgeContents(incoming: Incoming): Promise<string[]> {

@@ -79,7 +79,16 @@ async function findRevision(ctx: OpsContext, repo: RepoRow, revision: string): P
   }
   if (!ABBREVIATED.test(id)) return null
   const oid = await ctx.git.expand(repo.id, id)
-  return oid === null ? null : { ref: null, commit: await readCommit(ctx, repo.id, oid) }
+  if (oid === null || !(await isReached(ctx, repo, oid))) return null
+  return { ref: null, commit: await readCommit(ctx, repo.id, oid) }
+}
+
+/** Whoever knows the whole id of a commit that is gone may still have it; beginnings could be tried one by one. */
+async function isReached(ctx: OpsContext, repo: RepoRow, oid: string): Promise<boolean> {
+  const refs = await ctx.catalog.rows.refs.list(repo.id)
+  const retained = await ctx.catalog.rows.retained.list(repo.id)
+  const tips = [...new Set([...refs, ...retained].map((one) => one.oid))]
+  return (await ctx.git.unreachedCommits(repo.id, [oid], { tips })).length === 0
 }
 
 /** Full ref names that a user's string may stand for, in the order in which they are tried. */
