@@ -108,12 +108,18 @@ describe('fetch requests', () => {
     const old = bytes(
       `want ${A} side-band-64k agent=git\n`,
       `want ${B}\n`,
+      `shallow ${B}\n`,
       'deepen 1\n',
       null,
       `have ${A}\n`,
       'done\n',
     )
-    expect(parseFetchRequest(old, 0)).toEqual({ command: null, wants: [A, B], hasPrefixes: false })
+    expect(parseFetchRequest(old, 0)).toEqual({
+      command: null,
+      wants: [A, B],
+      shallows: [B],
+      hasPrefixes: false,
+    })
     const v2 = bytes(
       'command=fetch\n',
       'agent=git',
@@ -124,10 +130,16 @@ describe('fetch requests', () => {
       'done',
       null,
     )
-    expect(parseFetchRequest(v2, 2)).toEqual({ command: 'fetch', wants: [A], hasPrefixes: false })
+    expect(parseFetchRequest(v2, 2)).toEqual({
+      command: 'fetch',
+      wants: [A],
+      shallows: [],
+      hasPrefixes: false,
+    })
     expect(parseFetchRequest(bytes('command=ls-refs', '0001', 'ref-prefix refs/heads/', null), 2)).toEqual({
       command: 'ls-refs',
       wants: [],
+      shallows: [],
       hasPrefixes: true,
     })
     expect(parseFetchRequest(FLUSH, 2)).toEqual({ command: null, wants: [], hasPrefixes: false })
