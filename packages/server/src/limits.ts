@@ -236,13 +236,16 @@ export const GIT_PROCESSES_MAX = 16
 /** Callers that wait for one of them; more are refused. */
 export const GIT_QUEUE_MAX = 512
 
-/** Clients that fetch at once: each has a git of its own for as long as it takes. More wait, and beyond that are refused. */
+/**
+ * Clients that fetch at once: each has a git of its own for as long as it takes. More wait, and beyond that are refused.
+ * One account, or one address, has at most half of these, and so below.
+ */
 export const GIT_FETCHES_MAX = 32
 export const GIT_FETCHES_WAITING_MAX = 256
 
 /** Clients that push at once, from the first byte of the pack to the last ref. */
 export const GIT_PUSHES_MAX = 8
-export const GIT_PUSHES_WAITING_MAX = 64
+export const GIT_PUSHES_WAITING_MAX = 256
 
 /** A whole push, as sent and inflated. Large files are not in it. */
 export const PUSH_MAX_BYTES = 8 * 1024 * MIB

@@ -110,8 +110,8 @@ export interface GitStore extends AsyncDisposable {
   reachObjects(repoId: string, oids: readonly string[], walk: Walk): Promise<boolean>
   /** What `git upload-pack` answers to a client. Leaving the iteration early ends git. */
   serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
-  /** A place for what a push brings. Disposing of it takes away what was not accepted. */
-  receive(repoId: string, signal: AbortSignal): Promise<Incoming>
+  /** A place for what a client's push brings. Disposing of it takes away what was not accepted. */
+  receive(repoId: string, client: string, signal: AbortSignal): Promise<Incoming>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

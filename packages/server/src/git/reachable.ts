@@ -15,6 +15,8 @@ export interface SmallBlob {
 export interface Walk {
   tips: readonly string[]
   signal?: AbortSignal
+  /** Who asks. */
+  client?: string
 }
 
 /** Parents before their children. */
@@ -57,10 +59,10 @@ export async function unreachedCommits(
   helper: GitHelper,
   gitDir: string,
   commits: readonly string[],
-  { tips, ...ends }: Walk,
+  { tips, signal }: Walk,
 ): Promise<string[]> {
   const args = ['rev-list', '--ignore-missing', '--stdin']
-  const call = { args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...ends }
+  const call = { args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...(signal === undefined ? {} : { signal }) }
   const output = await helper.runGit({ ...call, stdin: stdin(commits, tips) })
   const unreached = new Set(output.toString().split('\n'))
   return commits.filter((oid) => unreached.has(oid))
@@ -74,13 +76,14 @@ export async function reachObjects(
   helper: GitHelper,
   gitDir: string,
   oids: readonly string[],
-  { tips, ...ends }: Walk,
+  { tips, signal }: Walk,
 ): Promise<boolean> {
   const missing = new Set(oids)
   if (missing.size === 0) return true
   if (tips.length === 0) return false
   const args = ['rev-list', '--objects', '--in-commit-order', '--no-object-names', '--stdin']
-  const git = await helper.spawnGit({ args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...ends })
+  const call = { args, gitDir, timeoutMs: REACHABLE_WALK_MS, ...(signal === undefined ? {} : { signal }) }
+  const git = await helper.spawnGit(call)
   git.stream.end(stdin(tips, []))
   let rest = ''
   for await (const chunk of git.stream as AsyncIterable<Buffer>) {

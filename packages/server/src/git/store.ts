@@ -274,8 +274,8 @@ export class BareGitStore implements GitStore {
     return this.#fetches.serve(this.gitDir(repoId), call)
   }
 
-  async receive(repoId: string, signal: AbortSignal): Promise<Incoming> {
-    const release = await this.#pushes.take(signal)
+  async receive(repoId: string, client: string, signal: AbortSignal): Promise<Incoming> {
+    const release = await this.#pushes.take(signal, client)
     if (release === null) throw new GitProcessError('busy', 'Too many pushes are waiting')
     try {
       const id = await createIncoming(this.#root)
@@ -318,8 +318,8 @@ export class BareGitStore implements GitStore {
   }
 
   /** Anybody may ask for a long walk, so few at once: they must not keep other callers from git. */
-  async #walking<T>({ signal }: Walk, walk: () => Promise<T>): Promise<T> {
-    const release = await this.#walks.take(signal)
+  async #walking<T>({ signal, client }: Walk, walk: () => Promise<T>): Promise<T> {
+    const release = await this.#walks.take(signal, client)
     if (release === null) throw new GitProcessError('busy', 'Too many walks are waiting')
     try {
       return await walk()

@@ -12,6 +12,8 @@ export interface FetchCall {
   request: Uint8Array | null
   /** Prefixes of refs that are not told, beside those that never are. */
   hide: readonly string[]
+  /** Who asks. */
+  client: string
   /** Ends git at once. */
   signal: AbortSignal
 }
@@ -29,7 +31,7 @@ export class FetchServer {
 
   /** Resolves with the first bytes; a git that ends without any rejects. Leaving the iteration early ends git. */
   async serve(gitDir: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
-    const release = await this.#slots.take(call.signal)
+    const release = await this.#slots.take(call.signal, call.client)
     if (release === null) throw new GitProcessError('busy', 'Too many fetches are waiting')
     const hidden = call.hide.flatMap((prefix) => ['-c', `transfer.hideRefs=${prefix}`])
     const form = call.request === null ? ['--http-backend-info-refs'] : []

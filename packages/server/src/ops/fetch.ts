@@ -21,6 +21,17 @@ import { assertProjected } from './land.ts'
 
 export type GitVersion = 0 | 1 | 2
 
+export interface Connection {
+  /** What counts as one client without a credential. */
+  network: string
+  /** Aborted when the client went away. */
+  signal: AbortSignal
+}
+
+function askerOf(principal: Principal, { network, signal }: Connection) {
+  return { client: principal.kind === 'user' ? principal.accountId : network, signal }
+}
+
 const PULL_REQUESTS = 'refs/pr'
 
 /** The first answer: refs in versions 0 and 1, capabilities in version 2. */
@@ -29,11 +40,12 @@ export async function advertiseFetch(
   principal: Principal,
   locator: RepoLocator,
   version: GitVersion,
-  signal: AbortSignal,
+  from: Connection,
 ): Promise<AsyncIterable<Uint8Array>> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   await assertProjected(ctx, repo)
-  return serve(ctx, repo, { version, request: null, hide: [], signal })
+  const asker = askerOf(principal, from)
+  return serve(ctx, repo, { version, request: null, hide: [], ...asker })
 }
 
 /** `read` gives the whole request, inflated. */
@@ -43,21 +55,22 @@ export async function fetch(
   locator: RepoLocator,
   version: GitVersion,
   read: () => Promise<Uint8Array>,
-  signal: AbortSignal,
+  from: Connection,
 ): Promise<AsyncIterable<Uint8Array>> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const body = await read()
   const asked = parseFetchRequest(body, version)
   await assertProjected(ctx, repo)
   const refs = await ctx.catalog.rows.refs.list(repo.id)
-  const walk = { tips: [...new Set(refs.map(({ oid }) => oid))], signal }
+  const asker = askerOf(principal, from)
+  const walk = { tips: [...new Set(refs.map(({ oid }) => oid))], ...asker }
   const hidden = await unlessBusy(() => hiddenWant(ctx, repo, asked, walk))
   if (hidden !== null) return refusal(`upload-pack: not our ref ${hidden}`)
   const beyond = await unlessBusy(() => ctx.git.unreachedCommits(repo.id, asked.shallows, walk))
   const request = beyond.length === 0 ? body : withoutShallows(body, new Set(beyond))
   // Most clients ask for branches and tags. Who asks for everything is spared a ref for every pull request there was.
   const hide = asked.command === 'ls-refs' && !asked.hasPrefixes ? [PULL_REQUESTS] : []
-  return serve(ctx, repo, { version, request, hide, signal })
+  return serve(ctx, repo, { version, request, hide, ...asker })
 }
 
 /** A want that no ref leads to, or null. */
@@ -65,7 +78,7 @@ async function hiddenWant(
   ctx: OpsContext,
   repo: RepoRow,
   { wants }: FetchRequest,
-  walk: { tips: readonly string[]; signal: AbortSignal },
+  walk: Parameters<OpsContext['git']['reachObjects']>[2],
 ): Promise<string | null> {
   const tips = new Set(walk.tips)
   const others = [...new Set(wants)].filter((oid) => !tips.has(oid))

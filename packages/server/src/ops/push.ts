@@ -12,7 +12,7 @@ import { GitProcessError } from '../git/helper.ts'
 import type { Incoming } from '../git/incoming.ts'
 import { PUSH_REFS_PER_TRANSACTION } from '../limits.ts'
 import type { RefRow, RepoRow } from '../store/catalog/catalog.ts'
-import { repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
+import { assertUser, repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
 import { assertCard, assertContents, ContentsRefusedError, peelTips } from './push-contents.ts'
@@ -131,7 +131,8 @@ class Pushing {
 
   async #receive(pack: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.#open().length === 0) return
-    await using incoming = await this.#ctx.git.receive(this.#repo.id, this.#signal)
+    const { accountId } = assertUser(this.#principal)
+    await using incoming = await this.#ctx.git.receive(this.#repo.id, accountId, this.#signal)
     const hasPack = this.#request.commands.some(({ next }) => next !== null)
     if (hasPack) await incoming.unpack(pack, this.#signal)
     const packedAt = await this.#ctx.git.lastFullRepack(this.#repo.id)

@@ -4,9 +4,10 @@ import { encodePacket, FLUSH } from '@cairn/protocol/git/pkt-line'
 
 import { FETCH_REQUEST_MAX_BYTES, PUSH_MAX_BYTES } from '../../limits.ts'
 import { repoFor } from '../../ops/access.ts'
-import { advertiseFetch, fetch, type GitVersion } from '../../ops/fetch.ts'
+import { advertiseFetch, type Connection, fetch, type GitVersion } from '../../ops/fetch.ts'
 import { openPush, refsForPush } from '../../ops/push.ts'
 import { gather } from '../body.ts'
+import { clientOfAddress } from '../gate.ts'
 import { gitBody } from '../git-body.ts'
 import { pushAdvertisement, pushResult } from '../git-report.ts'
 import { firstOf } from '../query.ts'
@@ -27,7 +28,7 @@ export const gitRoutes: readonly Route[] = [
       const service = firstOf(call.query, 'service')
       if (service === 'git-upload-pack') {
         const version = versionOf(call)
-        const refs = await advertiseFetch(call.ops, call.principal, call.repo, version, call.signal)
+        const refs = await advertiseFetch(call.ops, call.principal, call.repo, version, connectionOf(call))
         return advertisement(service, version === 2 ? refs : announced(service, refs))
       }
       if (service === 'git-receive-pack') {
@@ -44,8 +45,9 @@ export const gitRoutes: readonly Route[] = [
     async handle(call) {
       const type = 'application/x-git-upload-pack-request'
       const body = () => gather(gitBody(call.body, type, FETCH_REQUEST_MAX_BYTES))
-      const { ops, principal, repo, signal } = call
-      return result('git-upload-pack', await fetch(ops, principal, repo, versionOf(call), body, signal))
+      const { ops, principal, repo } = call
+      const from = connectionOf(call)
+      return result('git-upload-pack', await fetch(ops, principal, repo, versionOf(call), body, from))
     },
   },
   {
@@ -70,6 +72,10 @@ export const gitRoutes: readonly Route[] = [
     handle: refuseDumb,
   },
 ]
+
+function connectionOf({ client, signal }: Call): Connection {
+  return { network: clientOfAddress(client.address), signal }
+}
 
 /** Only to those who may know that the repository is there. */
 async function refuseDumb({ ops, principal, repo }: Call): Promise<Reply> {
