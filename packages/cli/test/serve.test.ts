@@ -246,3 +246,23 @@ test('fsck tells what is wrong with a running hub and with one at rest, and mend
   expect(await fsck('--full')).toMatchObject({ code: 0, out: '' })
   expect(await fsck('admin/none')).toMatchObject({ code: 1, err: expect.stringContaining('not found') })
 })
+
+test('a repository is packed when an operator asks, by a running hub and in a data directory at rest', async () => {
+  const hub = await serve()
+  const repo = (...args: string[]) => cairn(['admin', 'repo', ...args, '--data', data])
+  await repo('create', 'admin/one')
+  const packed = await repo('repack', 'admin/one')
+  expect(packed).toEqual({
+    code: 0,
+    out: 'Packed repo: id admin/one, type model, packs 1, looseObjects 0, looseRefs 0\n',
+    err: '',
+  })
+  expect(await repo('repack', 'admin/none', '--prune')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('not found'),
+  })
+  await hub.stop()
+  const again = await repo('repack', 'admin/one', '--prune', '--json')
+  expect(JSON.parse(again.out)).toMatchObject({ packs: 1, looseObjects: 0, looseRefs: 0 })
+  expect(await cairn(['admin', 'fsck', '--data', data])).toMatchObject({ code: 0 })
+})

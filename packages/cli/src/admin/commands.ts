@@ -11,7 +11,7 @@ const TOKEN_FILE_MAX_BYTES = 16 * 1024
 
 interface AdminRequest {
   resource: string
-  verb: 'create' | 'list' | 'delete' | 'restore'
+  verb: 'create' | 'list' | 'delete' | 'restore' | 'repack'
   args: Record<string, unknown>
 }
 
@@ -169,6 +169,12 @@ Examples:
     .option('--type <type>', 'model, dataset or space', 'model')
     .option('--registry <org/slug>', 'in another registry than the default one')
     .option('--as <id>', 'under another NAMESPACE/NAME, when its own is taken')
+  leaf(repo, 'repack <id>', 'pack what has gathered in a repository now, beside requests', ([id], o) =>
+    request('repo', 'repack', { ...repoArgs(id, o), prune: o['prune'] }),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
+    .option('--prune', 'everything anew, without what nothing reaches and whose grace has ended')
 
   const registry = group('registry', 'registries, each served at /ORG/SLUG/huggingface')
   leaf(registry, 'create <org/slug>', 'make a registry of an organization', ([name]) =>

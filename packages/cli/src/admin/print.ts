@@ -6,7 +6,13 @@ type Row = Record<string, Value>
 export type AdminAnswer = Row | Row[]
 
 /** Shown in lists as they are told apart by people, the rest follows. */
-const DONE = { create: 'Made', delete: 'Deleted', restore: 'Restored', list: 'Found' } as const
+const DONE = {
+  create: 'Made',
+  delete: 'Deleted',
+  restore: 'Restored',
+  list: 'Found',
+  repack: 'Packed',
+} as const
 
 export function printAnswer(
   request: { resource: string; verb: keyof typeof DONE },

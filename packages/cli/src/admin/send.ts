@@ -4,8 +4,8 @@
  */
 import { CliError, UsageError, type CliIo } from '../io.ts'
 
-/** A check of a large repository reads all of it. */
-const ANSWER_WITHIN_MS = { usual: 60_000, check: 6 * 3600_000 }
+/** To check or pack a large repository is to read all of it. */
+const ANSWER_WITHIN_MS = { usual: 60_000, check: 6 * 3600_000, repack: 6 * 3600_000 }
 
 export interface AdminRequest {
   resource: string
@@ -56,6 +56,10 @@ export async function openAdmin(target: Target, { env, cwd }: CliIo): Promise<Ad
   return { send: (request) => hub.admin(request), [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() }
 }
 
+function answerWithinMs(verb: string): number {
+  return verb === 'check' || verb === 'repack' ? ANSWER_WITHIN_MS[verb] : ANSWER_WITHIN_MS.usual
+}
+
 function remote(endpoint: string, token: string): AdminChannel {
   return { send: (request) => post(endpoint, token, request), [Symbol.asyncDispose]: async () => {} }
 }
@@ -73,7 +77,7 @@ async function post(endpoint: string, token: string, request: AdminRequest): Pro
       body: JSON.stringify(request),
       // The token goes nowhere but where it was meant to go.
       redirect: 'error',
-      signal: AbortSignal.timeout(request.verb === 'check' ? ANSWER_WITHIN_MS.check : ANSWER_WITHIN_MS.usual),
+      signal: AbortSignal.timeout(answerWithinMs(request.verb)),
     })
     text = await response.text()
   } catch (error) {

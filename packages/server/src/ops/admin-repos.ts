@@ -8,6 +8,7 @@ import type { AdminRepoOps } from './admin.ts'
 import type { OpsContext } from './context.ts'
 import { deleteRepo, listDeletedRepos, purgeTime, restoreRepo } from './deleted-repos.ts'
 import { checkRepo } from './fsck.ts'
+import { packRepo } from './housekeeping.ts'
 import { registryFor } from './locate.ts'
 import { createRepo } from './repos.ts'
 
@@ -68,6 +69,12 @@ export function adminRepos(ctx: OpsContext): AdminRepoOps {
       const problems = await checkRepo(ctx, repo, { repair, full })
       const left = named === null ? await repos.count(null, repo.id) : 0
       return { id: formatRepoId(repo), type: repo.type, storageId: repo.id, left, problems }
+    },
+    async repack(principal, { registry: name, type, namespace, name: repoName, prune }) {
+      assertInstanceAdmin(principal)
+      const registry = await registryFor(ctx, name)
+      const repo = await repoFor(ctx, principal, { registry, type, namespace, name: repoName }, 'admin')
+      return { id: formatRepoId(repo), type: repo.type, ...(await packRepo(ctx, repo, prune)) }
     },
   }
 }

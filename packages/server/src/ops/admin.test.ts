@@ -24,6 +24,7 @@ beforeEach(async () => {
       restore: record('restore'),
       list: record('list'),
       check: () => Promise.resolve(null),
+      repack: record('repack'),
     },
   })
 })

@@ -56,7 +56,7 @@ export interface RepoCheck {
   problems: { subject: string; message: string; repaired: boolean }[]
 }
 
-/** What `repo create|list|delete|restore|check` calls. Values come back as JSON for the caller. */
+/** What `repo create|list|delete|restore|check|repack` calls. Values come back as JSON for the caller. */
 export interface AdminRepoOps {
   create(principal: Principal, repo: AdminRepo & { private: boolean }): Promise<unknown>
   delete(principal: Principal, repo: AdminRepo & { now: boolean }): Promise<unknown>
@@ -70,6 +70,8 @@ export interface AdminRepoOps {
     principal: Principal,
     which: { repo: AdminRepo | null; after: string | null; repair: boolean; full: boolean },
   ): Promise<RepoCheck | null>
+  /** Packs what has gathered; `prune`: everything anew, without what nothing reaches and whose grace has ended. */
+  repack(principal: Principal, repo: AdminRepo & { prune: boolean }): Promise<unknown>
 }
 
 export interface AdminDeps extends AccountDeps {
@@ -230,6 +232,9 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       }),
       (deps, who, which) => deps.repos.check(who, which),
     ),
+    repack: action(z.strictObject({ ...repoFields, prune: z.boolean().default(false) }), (deps, who, repo) =>
+      deps.repos.repack(who, repo),
+    ),
   },
 }
 
@@ -242,7 +247,7 @@ export async function admin(deps: AdminDeps, principal: Principal, request: unkn
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and check)`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore, check and repack)`,
     )
   return run(deps, principal, args)
 }

@@ -2,6 +2,8 @@
  * When repositories are packed, and what may go for good: nothing that a ref of the catalog reaches, no version that a
  * registry retains, and nothing else before its grace has ended.
  */
+import { HubError } from '@cairn/protocol/errors'
+
 import {
   FULL_REPACK_INTERVAL_MS,
   LOOSE_OBJECTS_KEPT_MAX,
@@ -19,13 +21,23 @@ export async function tidyRepo(ctx: OpsContext, repoId: string, signal?: AbortSi
   if (repo === null) return false
   const { looseObjects, packs, looseRefs } = await ctx.git.clutter(repo.id)
   const isCluttered = looseObjects > LOOSE_OBJECTS_KEPT_MAX || packs > PACKS_KEPT_MAX
-  if (isCluttered) await ctx.git.repack(repo.id, signal)
-  // Whoever writes refs meanwhile would undo it, or be undone.
-  if (looseRefs > LOOSE_REFS_KEPT_MAX)
-    await ctx.repoQueue.run(repo.id, async () => {
-      if ((await livingRepo(ctx, repo.id)) !== null) await ctx.git.packRefs(repo.id)
-    })
+  if (isCluttered) await alone(ctx, repo.id, () => ctx.git.repack(repo.id, signal))
+  if (looseRefs > LOOSE_REFS_KEPT_MAX) await packRefs(ctx, repo.id)
   return isCluttered || looseRefs > LOOSE_REFS_KEPT_MAX
+}
+
+/** At once, because an operator asks. Conflict when refs moved while everything was packed; then nothing was removed. */
+export async function packRepo(
+  ctx: OpsContext,
+  repo: RepoRow,
+  prune: boolean,
+): Promise<{ packs: number; looseObjects: number; looseRefs: number }> {
+  if (!prune) await alone(ctx, repo.id, () => ctx.git.repack(repo.id))
+  else if (!(await pruneRepo(ctx, repo.id)))
+    throw new HubError('Conflict', 'The repository changed while it was packed: try again')
+  await packRefs(ctx, repo.id)
+  const { packs, looseObjects, looseRefs } = await ctx.git.clutter(repo.id)
+  return { packs, looseObjects, looseRefs }
 }
 
 /** Whether a repository changed since it was last packed whole, and that was long ago. */
@@ -41,7 +53,15 @@ export async function isFullRepackDue(ctx: OpsContext, repo: RepoRow): Promise<b
 export async function pruneRepo(
   ctx: OpsContext,
   repoId: string,
-  { graceMs = UNREACHABLE_GRACE_MS, signal }: { graceMs?: number; signal?: AbortSignal } = {},
+  options: { graceMs?: number; signal?: AbortSignal } = {},
+): Promise<boolean> {
+  return alone(ctx, repoId, () => prune(ctx, repoId, options))
+}
+
+async function prune(
+  ctx: OpsContext,
+  repoId: string,
+  { graceMs = UNREACHABLE_GRACE_MS, signal }: { graceMs?: number; signal?: AbortSignal },
 ): Promise<boolean> {
   const before = await ctx.repoQueue.run(repoId, async () => {
     const repo = await livingRepo(ctx, repoId)
@@ -59,6 +79,18 @@ export async function pruneRepo(
     await replace()
     ctx.caches.forget(repoId)
     return true
+  })
+}
+
+/** Of two that pack one repository at once, one would write down packs that the other takes away. */
+function alone<T>(ctx: OpsContext, repoId: string, pack: () => Promise<T>): Promise<T> {
+  return ctx.repoQueue.run(`packing ${repoId}`, pack)
+}
+
+/** In the queue: whoever writes refs meanwhile would undo it, or be undone. */
+async function packRefs(ctx: OpsContext, repoId: string): Promise<void> {
+  await ctx.repoQueue.run(repoId, async () => {
+    if ((await livingRepo(ctx, repoId)) !== null) await ctx.git.packRefs(repoId)
   })
 }
 
