@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { encodeTag } from '@cairn/protocol/git/commits'
@@ -43,6 +43,32 @@ describe('what we write is what git would have written', () => {
     expect(statSync(join(folder, oid.slice(2))).mode & 0o777).toBe(0o444)
     expect(readdirSync(root).includes('discarded')).toBe(true)
     expect(readdirSync(join(root, 'discarded'))).toEqual([])
+  })
+
+  test('objects find their folder although a repack takes away those that are empty', async () => {
+    const folder = join(store.gitDir(repo), 'objects')
+    let isDone = false
+    let taken = 0
+    const taking = (async () => {
+      while (!isDone)
+        for (const name of await readdir(folder))
+          if (name.length === 2)
+            await rmdir(join(folder, name)).then(
+              () => (taken += 1),
+              () => {},
+            )
+    })()
+    try {
+      for (let index = 0; index < 40; index += 1) {
+        const objects = Array.from({ length: 8 }, (_, n) => blob(`${index} ${n}`))
+        await store.write(repo, objects)
+        for (const { oid } of objects) await rm(join(folder, oid.slice(0, 2), oid.slice(2)))
+      }
+    } finally {
+      isDone = true
+      await taking
+    }
+    expect(taken).toBeGreaterThan(20)
   })
 
   test('a commit of many objects is one pack, which git verifies; objects given twice are stored once', async () => {

@@ -21,6 +21,8 @@ import type { Primitives } from '@cairn/protocol/primitives'
 import { DEFLATE_INLINE_MAX_BYTES, LOOSE_OBJECTS_MAX } from '../limits.ts'
 import { syncFolder, writeTemporary } from './durable.ts'
 
+const PLACE_ATTEMPTS_MAX = 10
+
 const deflateOnThread = promisify(deflate)
 
 /** Throws TypeError before anything is written when an oid is not that of its bytes. */
@@ -46,17 +48,42 @@ async function writeLoose(
   primitives: Primitives,
 ): Promise<void> {
   const folders = new Set(objects.map(({ oid }) => join(objectsFolder, oid.slice(0, 2))))
-  await Promise.all([...folders].map(async (folder) => mkdir(folder, { recursive: true })))
   await Promise.all(
     objects.map(async ({ oid, type, bytes }) => {
-      const path = join(objectsFolder, oid.slice(0, 2), oid.slice(2))
       const content = Buffer.concat([objectHeader(type, bytes.length), bytes])
-      const temporary = await writeTemporary(dirname(path), 'obj', [await compress(content, primitives)])
-      await rename(temporary, path)
+      const path = join(objectsFolder, oid.slice(0, 2), oid.slice(2))
+      await placeLoose(path, await compress(content, primitives))
     }),
   )
   // The parent too: a folder that was there may have been made a moment ago by somebody else.
-  await Promise.all([...folders, objectsFolder].map(syncFolder))
+  await Promise.all([...folders].map(syncFolderIfThere))
+  await syncFolder(objectsFolder)
+}
+
+/** A repack that goes on meanwhile takes away folders that are empty, also one that was made or found for us. */
+async function placeLoose(path: string, content: Uint8Array): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await rename(await writeTemporary(dirname(path), 'obj', [content]), path)
+      return
+    } catch (error) {
+      if (!isAbsence(error) || attempt === PLACE_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+/** A folder that has gone was empty: its object lies in a pack, and git removes those only once that is on disk. */
+async function syncFolderIfThere(folder: string): Promise<void> {
+  try {
+    await syncFolder(folder)
+  } catch (error) {
+    if (!isAbsence(error)) throw error
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
 async function writePack(
