@@ -29,9 +29,11 @@ export async function* listNewObjects(
 ): AsyncGenerator<NewObjectFacts> {
   // A slot for each push bounds how many of these there are.
   const call = { gitDir, signal, resident: true }
-  const walk = await helper.spawnGit({ ...call, args: ['rev-list', '--objects', '--stdin'] })
   const format = '--batch-check=%(objectname) %(objecttype) %(objectsize) %(rest)'
-  const facts = await helper.spawnGit({ ...call, args: ['cat-file', '--buffer', format] })
+  const [walk, facts] = await Promise.all([
+    helper.spawnGit({ ...call, args: ['rev-list', '--objects', '--stdin'] }),
+    helper.spawnGit({ ...call, args: ['cat-file', '--buffer', format] }),
+  ])
   walk.stream.end(revisions(tips, known))
   walk.stream.pipe(facts.stream)
   // A walk that breaks off ends the other one; its exit is looked at below.

@@ -19,6 +19,7 @@ import {
 import { deepestDelta } from './delta-depth.ts'
 import { syncFolder } from './durable.ts'
 import { PackRefusedError } from './git-store.ts'
+import { GroupReader } from './group-reader.ts'
 import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
 import { listNewObjects, listNewPaths, type NewObjectFacts } from './incoming-walk.ts'
 
@@ -77,6 +78,11 @@ export class Incoming implements AsyncDisposable {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array> {
     return listNewPaths(this.#helper, this.#gitDir, tips, known, bounded(signal))
+  }
+
+  /** Reads what has arrived, and what the repository has, much at once. */
+  openReader(signal: AbortSignal): GroupReader {
+    return new GroupReader(this.#helper, { gitDir: this.#gitDir, signal: bounded(signal) })
   }
 
   /** Moves what has arrived into the repository, durably. */

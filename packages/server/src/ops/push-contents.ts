@@ -53,7 +53,8 @@ export async function assertContents(pushed: Pushed): Promise<string[]> {
     const paths = assertPaths(incoming.newPaths(tips, known, both))
     paths.catch(() => {})
     // The walk over the objects goes first in what is said: a folder that is missing has no paths, either.
-    const pointers = await assertObjects(pushed, incoming.newObjects(tips, known, both))
+    await using reader = incoming.openReader(both)
+    const pointers = await assertObjects(pushed, incoming.newObjects(tips, known, both), reader)
     await paths
     return pointers
   } finally {
@@ -63,15 +64,16 @@ export async function assertContents(pushed: Pushed): Promise<string[]> {
 }
 
 async function assertObjects(
-  { ctx, repo, incoming }: Pushed,
+  { ctx, repo }: Pushed,
   objects: ReturnType<Incoming['newObjects']>,
+  reader: ReturnType<Incoming['openReader']>,
 ): Promise<string[]> {
   const large: string[] = []
   const wrong: string[] = []
   const pointers = new Set<string>()
   let small: { oid: string; path: Uint8Array }[] = []
   const lookAtSmall = async () => {
-    const found = await readPointers(ctx, incoming, small)
+    const found = await readPointers(reader, small)
     small = []
     const oids = found.map(([, { oid }]) => oid)
     for (const oid of oids) pointers.add(oid)
@@ -114,18 +116,15 @@ function tooLarge(large: readonly string[]): ContentsRefusedError {
 }
 
 async function readPointers(
-  ctx: OpsContext,
-  incoming: Incoming,
+  reader: ReturnType<Incoming['openReader']>,
   small: readonly { oid: string; path: Uint8Array }[],
 ): Promise<[path: string, LfsPointer][]> {
-  const found = await Promise.all(
-    small.map(async ({ oid, path }): Promise<[string, LfsPointer] | null> => {
-      const { bytes } = await ctx.git.read(incoming.id, oid, LFS_POINTER_MAX_BYTES)
-      const pointer = parsePointer(bytes)
-      return pointer === null ? null : [shown(path), pointer]
-    }),
-  )
-  return found.filter((one) => one !== null)
+  const oids = small.map(({ oid }) => oid)
+  const contents = await reader.read(oids, LFS_POINTER_MAX_BYTES)
+  return contents.flatMap((bytes, index): [string, LfsPointer][] => {
+    const pointer = parsePointer(bytes)
+    return pointer === null ? [] : [[shown(small[index]!.path), pointer]]
+  })
 }
 
 function pointerProblem({ oid, sizeBytes }: LfsPointer, stored: StoredContent | undefined): string | null {
