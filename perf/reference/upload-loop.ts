@@ -1,42 +1,18 @@
-/**
- * The best loop that was found for taking a file: gather 1 MiB, hash it while the `writev` before it runs, sync at the
- * end. It checks nothing and keeps nothing. Arguments: the folder to write into.
- */
-import { createHash } from 'node:crypto'
-import { open, rm } from 'node:fs/promises'
+/** A PUT of one file, hashed, written, synced, and then removed. Arguments: the folder to write into. */
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
-const GATHER_BYTES = 1 << 20
+import { receiveFile } from './receive-file.ts'
+
 const folder = process.argv[2] ?? ''
 let count = 0
 
 const server = createServer((request, response) => {
   void (async () => {
     const path = join(folder, `upload-${(count += 1)}`)
-    await using file = await open(path, 'w')
-    const hash = createHash('sha256')
-    let gathered: Buffer[] = []
-    let gatheredBytes = 0
-    let writing: Promise<unknown> = Promise.resolve()
-    const flush = async () => {
-      await writing
-      const chunks = gathered
-      gathered = []
-      gatheredBytes = 0
-      writing = file.writev(chunks)
-      for (const chunk of chunks) hash.update(chunk)
-    }
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      gathered.push(chunk)
-      gatheredBytes += chunk.length
-      if (gatheredBytes >= GATHER_BYTES) await flush()
-    }
-    if (gatheredBytes > 0) await flush()
-    await writing
-    await file.sync()
-    response.end(hash.digest('hex'))
+    response.end(await receiveFile(request, path))
     await rm(path)
   })()
 })
