@@ -142,7 +142,12 @@ describe('fetch requests', () => {
       shallows: [],
       hasPrefixes: true,
     })
-    expect(parseFetchRequest(FLUSH, 2)).toEqual({ command: null, wants: [], hasPrefixes: false })
+    expect(parseFetchRequest(FLUSH, 2)).toEqual({
+      command: null,
+      wants: [],
+      shallows: [],
+      hasPrefixes: false,
+    })
   })
 
   test('no want is overlooked or half read', () => {

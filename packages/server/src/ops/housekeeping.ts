@@ -82,16 +82,16 @@ async function prune(
   })
 }
 
-/** Whoever writes refs meanwhile would undo it, or be undone. */
+/** Of two that pack one repository at once, one would write down packs that the other takes away. */
+function alone<T>(ctx: OpsContext, repoId: string, pack: () => Promise<T>): Promise<T> {
+  return ctx.repoQueue.run(`packing ${repoId}`, pack)
+}
+
+/** In the queue: whoever writes refs meanwhile would undo it, or be undone. */
 async function packRefs(ctx: OpsContext, repoId: string): Promise<void> {
   await ctx.repoQueue.run(repoId, async () => {
     if ((await livingRepo(ctx, repoId)) !== null) await ctx.git.packRefs(repoId)
   })
-}
-
-/** Of two that pack one repository at once, one would write down packs that the other takes away. */
-function alone<T>(ctx: OpsContext, repoId: string, pack: () => Promise<T>): Promise<T> {
-  return ctx.repoQueue.run(`packing ${repoId}`, pack)
 }
 
 async function livingRepo(ctx: OpsContext, repoId: string): Promise<RepoRow | null> {
