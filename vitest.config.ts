@@ -68,7 +68,7 @@ export default defineConfig({
                   'e2e/contention.e2e.ts',
                   'e2e/repository.e2e.ts',
                   'e2e/crashes.e2e.ts',
-                  'e2e/git.e2e.ts',
+                  'e2e/git*.e2e.ts',
                   'e2e/hostile.e2e.ts',
                   'e2e/cells.e2e.ts',
                   'e2e/left-behind.e2e.ts',

@@ -5,7 +5,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -43,6 +43,21 @@ export async function buildOllama(): Promise<string> {
     await run('go', ['install', module], { env, timeout: buildMaxMs })
   })
   return join(folder, 'ollama')
+}
+
+/** As e2e/go/go.mod says it. */
+export const goGitVersion = '5.19.3'
+
+/** Path of the program of e2e/go. */
+export async function buildGoGit(): Promise<string> {
+  const digest = createHash('sha256')
+  for (const name of ['go.mod', 'main.go']) digest.update(await readFile(join(here, 'go', name)))
+  const folder = await built(`go-git-${digest.digest('hex').slice(0, 16)}`, async (place) => {
+    for (const name of ['go.mod', 'main.go']) await copyFile(join(here, 'go', name), join(place, name))
+    const env = { ...process.env, GOFLAGS: '-mod=mod' }
+    await run('go', ['build', '-o', join(place, 'client'), '.'], { cwd: place, env, timeout: buildMaxMs })
+  })
+  return join(folder, 'client')
 }
 
 /** Path of `llama-server`, with its libraries beside it. */

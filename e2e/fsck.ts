@@ -33,6 +33,10 @@ export async function listRepositories(dataDir: string): Promise<string[]> {
 export async function fsckAll(dataDir: string): Promise<string[]> {
   const repositories = await listRepositories(dataDir)
   if (repositories.length === 0) throw new Error(`no repository below ${dataDir}/repos`)
+  return fsck(repositories)
+}
+
+export async function fsck(repositories: readonly string[]): Promise<string[]> {
   const complaints: string[] = []
   for (const repository of repositories) {
     const args = ['fsck', '--strict', '--full', '--no-dangling', '--no-progress']

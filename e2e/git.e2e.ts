@@ -1,18 +1,9 @@
-/** What git itself says about repositories that were written over HTTP, and how it gets along with them over HTTP. */
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+/** What git itself says about repositories that were written over HTTP, on the hub's disk. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import {
-  commit,
-  createBranch,
-  createRepo,
-  downloadFile,
-  listCommits,
-  listFiles,
-  uploadFiles,
-} from '@huggingface/hub'
+import { commit, createBranch, createRepo, listCommits, listFiles, uploadFiles } from '@huggingface/hub'
 import type { CommitOperation, RepoId } from '@huggingface/hub'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -22,17 +13,6 @@ import type { HubProcess } from './hub-process.ts'
 import { noise } from './model-folder.ts'
 
 const repo: RepoId = { type: 'model', name: 'alice/for-git' }
-
-/** `.ci/run` installs it, so its absence is a failure there and a skip elsewhere. */
-function gitLfsIsHere(): boolean {
-  try {
-    execFileSync('git', ['lfs', 'version'], { stdio: 'ignore' })
-    return true
-  } catch (error) {
-    if (process.env['CI'] === 'true') throw new Error('git-lfs is needed when CI=true', { cause: error })
-    return false
-  }
-}
 
 function add(path: string, content: string | Uint8Array<ArrayBuffer>): CommitOperation {
   return { operation: 'addOrUpdate', path, content: new Blob([content]) }
@@ -151,61 +131,6 @@ describe('a repository written over HTTP', () => {
       /^version https:\/\/git-lfs\.github\.com\/spec\/v1\noid sha256:[0-9a-f]{64}\nsize 100000\n$/,
     )
   })
-
-  test.skipIf(!gitLfsIsHere())(
-    'is cloned, changed and pushed over HTTP, large files by git-lfs',
-    async () => {
-      const clone = join(work, 'over-http')
-      const url = new URL(`${hub.url}/alice/for-git`)
-      url.username = 'anything'
-      url.password = tokens.alice
-      // The filters as `git lfs install` sets them, for this clone alone.
-      const filters = ['smudge', 'clean'].flatMap((name) => [
-        '-c',
-        `filter.lfs.${name}=git-lfs ${name} -- %f`,
-      ])
-      await git(work, [...filters, '-c', 'filter.lfs.required=true', 'clone', '--quiet', url.href, clone])
-      await git(clone, ['lfs', 'install', '--local'])
-      expect(await readFile(join(clone, 'weights.bin'))).toEqual(Buffer.from(noise('weights', 100_000)))
-      expect(await git(clone, ['status', '--porcelain'])).toBe('')
-
-      const more = Buffer.from(noise('pushed by git-lfs', 70_000))
-      await writeFile(join(clone, 'more.bin'), more)
-      await writeFile(join(clone, 'README.md'), '---\nlicense: mit\n---\n# Pushed\n')
-      await git(clone, ['add', 'more.bin', 'README.md'])
-      const who = ['-c', 'user.name=alice', '-c', 'user.email=alice@example.org']
-      await git(clone, [...who, 'commit', '--quiet', '-m', 'By git'])
-      await git(clone, ['push', '--quiet', 'origin', 'HEAD:main', 'HEAD:pushed'])
-
-      const file = await downloadFile({ ...caller, repo, path: 'more.bin', revision: 'pushed' })
-      expect(Buffer.from(await file!.arrayBuffer())).toEqual(more)
-      const [newest] = await Array.fromAsync(listCommits({ ...caller, repo }))
-      expect([newest?.title, newest?.oid]).toEqual([
-        'By git',
-        (await git(clone, ['rev-parse', 'HEAD'])).trim(),
-      ])
-      const told = await Array.fromAsync(listFiles({ ...caller, repo, recursive: true }))
-      const files = told.filter(({ type }) => type === 'file').map(({ path, oid }) => `${oid} ${path}`)
-      const tree = [
-        '-c',
-        'core.quotepath=off',
-        'ls-tree',
-        '-r',
-        '-z',
-        '--format=%(objectname) %(path)',
-        'HEAD',
-      ]
-      expect(files.toSorted()).toEqual((await git(clone, tree)).split('\0').filter(Boolean).toSorted())
-      // And on from there over HTTP.
-      await commit({ ...caller, repo, title: 'By HTTP', operations: [add('after.txt', 'after\n')] })
-      await git(clone, ['pull', '--quiet', '--ff-only', 'origin', 'main'])
-      await git(clone, ['fetch', '--quiet', 'origin', '+refs/heads/*:refs/heads/all/*'])
-      const objects = ['rev-list', '--objects', '--no-object-names', '--branches']
-      const [ours, theirs] = await Promise.all([git(bare, objects), git(clone, objects)])
-      expect(theirs.split('\n').toSorted()).toEqual(ours.split('\n').toSorted())
-      expect(await fsckAll(hub.dataDir)).toEqual([])
-    },
-  )
 })
 
 function identity(role: 'AUTHOR' | 'COMMITTER', line: string): Record<string, string> {

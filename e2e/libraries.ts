@@ -21,6 +21,8 @@ declare module 'vitest' {
 
 /** Absolute paths; null is one that this machine could not get, or that only the matrix asks for. */
 export interface Libraries {
+  /** A folder whose `node_modules` has isomorphic-git. */
+  isomorphicGit: string | null
   /** `bin/python` with datasets, pandas, polars, dask and DuckDB over the newest huggingface_hub. */
   pythonTables: string | null
   /** The same with datasets 4.1 over huggingface_hub 0.36. Matrix only. */
@@ -45,15 +47,19 @@ export default async function provisionLibraries(project: TestProject): Promise<
         pythonDatasets41: await python('datasets 4.1', 'datasets-4.1'),
         pythonTransformers: await python('transformers and torch', 'transformers'),
         pythonHttpfs: await python("DuckDB's httpfs", 'duckdb-httpfs'),
-        jsFolder: await attempt('transformers.js', jsLibraries),
+        jsFolder: await attempt('transformers.js', () => npmFolder('js-libraries')),
       }
     : { pythonDatasets41: null, pythonTransformers: null, pythonHttpfs: null, jsFolder: null }
-  project.provide('libraries', { pythonTables: await python('datasets and pandas', 'tables'), ...heavy })
+  project.provide('libraries', {
+    isomorphicGit: await attempt('isomorphic-git', () => npmFolder('isomorphic-git')),
+    pythonTables: await python('datasets and pandas', 'tables'),
+    ...heavy,
+  })
 }
 
-async function jsLibraries(): Promise<string> {
-  const requirements = 'requirements-js-libraries.json'
-  return build('js-libraries', requirements, '', async (place) => {
+async function npmFolder(name: string): Promise<string> {
+  const requirements = `requirements-${name}.json`
+  return build(name, requirements, '', async (place) => {
     await copyFile(join(here, requirements), join(place, 'package.json'))
     // Their install scripts would download programs from elsewhere.
     const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']

@@ -13,9 +13,14 @@ export const libraryMounts = isFull ? (['root', 'prefix'] as const) : (['root'] 
 /** The path below which this hub's clients work, without a trailing slash. */
 export async function mountPath(hub: HubProcess, mount: 'root' | 'prefix'): Promise<string> {
   if (mount === 'root') return ''
-  const args = [cairnBin, 'admin', 'registry', 'create', 'acme/staging', '--data', hub.dataDir]
-  await promisify(execFile)(process.execPath, args, { env: cleanEnv() })
+  await administer(hub, 'registry', 'create', 'acme/staging')
   return registryPrefix
+}
+
+/** `cairn admin …`, of the running hub. */
+export async function administer(hub: HubProcess, ...args: string[]): Promise<void> {
+  const all = [cairnBin, 'admin', ...args, '--data', hub.dataDir]
+  await promisify(execFile)(process.execPath, all, { env: cleanEnv() })
 }
 
 export const manyFilesCount = 1_100

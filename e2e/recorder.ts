@@ -17,7 +17,7 @@ export interface Exchange {
   responseBodySizeBytes: number
   /** The start of the answer's body when it was an error, for a failing test's report. */
   complaint: string
-  /** The answer was not let through. */
+  /** The answer was not let through, or not to its end. */
   isLost: boolean
 }
 
@@ -27,6 +27,8 @@ export interface Recorder extends AsyncDisposable {
   take(): Exchange[]
   /** Cuts the client off from the answer to its next request of this kind, once the hub has given it. */
   loseAnswer(method: string, path: RegExp): void
+  /** Cuts the client off in the middle of the next answer of this kind, behind so many bytes of its body. */
+  cutAnswer(method: string, path: RegExp, behindBytes: number): void
   /** The last exchanges, one a line. */
   report(): string
 }
@@ -40,6 +42,7 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
   const exchanges: Exchange[] = []
   let taken = 0
   const losing: { method: string; path: RegExp }[] = []
+  const cutting: { method: string; path: RegExp; behindBytes: number }[] = []
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = incoming
@@ -80,6 +83,19 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
       return
     }
     outgoing.writeHead(exchange.status, response.rawHeaders)
+    const cut = cutting.findIndex((one) => one.method === method && one.path.test(path))
+    if (cut !== -1) {
+      const [{ behindBytes } = { behindBytes: 0 }] = cutting.splice(cut, 1)
+      for await (const bytes of response as AsyncIterable<Buffer>) {
+        const passed = bytes.subarray(0, behindBytes - exchange.responseBodySizeBytes)
+        exchange.responseBodySizeBytes += passed.length
+        await new Promise((resolve) => outgoing.write(passed, resolve))
+        if (exchange.responseBodySizeBytes === behindBytes) break
+      }
+      exchange.isLost = true
+      outgoing.destroy()
+      return
+    }
     await pipeline(
       response,
       count((bytes) => {
@@ -102,6 +118,7 @@ export async function startRecorder(hubUrl: string): Promise<Recorder> {
     url: `http://127.0.0.1:${address.port}`,
     take: () => exchanges.slice(taken, (taken = exchanges.length)),
     loseAnswer: (method, path) => void losing.push({ method, path }),
+    cutAnswer: (method, path, behindBytes) => void cutting.push({ method, path, behindBytes }),
     report: () => exchanges.slice(-reportedExchanges).map(formatExchange).join('\n'),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

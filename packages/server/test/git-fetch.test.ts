@@ -4,11 +4,12 @@ import { type ClientRequest, request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 
 import { encodePacket, FLUSH } from '@cairn/protocol/git/pkt-line'
+import { GitClient } from '@cairn/testkit/git-client'
 import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { commit, createRepo, file, getJson, headOf } from './client.ts'
-import { GitClient, remote } from './git-client.ts'
+import { remote } from './git-remote.ts'
 import { post } from './refusal.ts'
 
 let hub: TestHub

@@ -2,11 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+import { GitClient } from '@cairn/testkit/git-client'
 import { startHub, type TestHub } from '@cairn/testkit/start-hub'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { commit, createRepo, file, getJson, headOf, sha256, uploadLfs } from './client.ts'
-import { GitClient, remote } from './git-client.ts'
+import { remote } from './git-remote.ts'
 import { expectUnchanged } from './hub-state.ts'
 
 let hub: TestHub

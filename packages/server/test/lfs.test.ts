@@ -231,6 +231,22 @@ describe('a batch', () => {
 
 describe('verify', () => {
   const path = `/${ID}.git/info/lfs/verify`
+
+  // git-lfs takes `authenticated` to mean that no address of the object needs a credential.
+  test('needs no credential at the address of a batch, in a private repository either', async () => {
+    await createRepo(hub, 'alice', 'alice/hidden', { private: true })
+    const { objects } = await batch(hub, 'alice', 'alice/hidden', 'upload', [object('hidden')])
+    expect(objects[0]?.authenticated).toBe(true)
+    const { upload: put, verify } = objects[0]?.actions ?? {}
+    const verified = () => fetch(verify?.href ?? '', post(object('hidden')))
+    await expectRefusal(await verified(), 'NotFound')
+    expect((await upload(put?.href ?? '', 'hidden')).status).toBe(200)
+    expect((await verified()).status).toBe(200)
+    await expectRefusal(await fetch(verify?.href ?? '', post(object('other'))), 'Forbidden')
+    const plain = await hub.fetch(null, '/alice/hidden.git/info/lfs/verify', post(object('hidden')))
+    await expectRefusal(plain, { code: 'RepoNotFound', status: 401 })
+  })
+
   refuses(() => hub, {
     'an object that is not there': { path, init: post(object('absent')), refusal: 'NotFound' },
     'another size': async () => {

@@ -20,7 +20,7 @@ import { openStored } from './stored-content.ts'
 
 /** What a signed address is good for. */
 export type LfsAddress =
-  | { use: 'get' | 'put'; oid: string; sizeBytes: number }
+  | { use: 'get' | 'put' | 'verify'; oid: string; sizeBytes: number }
   | { use: 'part'; oid: string; sizeBytes: number; uploadId: string; partNumber: number }
   | { use: 'complete'; oid: string; sizeBytes: number; uploadId: string }
 
@@ -231,17 +231,15 @@ async function keep(
   })
 }
 
-/** Throws EntryNotFound unless the repository has the object in that size. */
+/** Throws NotFound unless the repository has the object, and Invalid when it has it in another size. */
 export async function verifyObject(
   ctx: OpsContext,
-  principal: Principal,
-  locator: RepoLocator,
-  object: { oid: string; size: number },
+  repo: RepoRow,
+  object: { oid: string; sizeBytes: number },
 ): Promise<void> {
-  const repo = await repoFor(ctx, principal, locator, 'read')
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [object.oid])).get(object.oid)
   if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')
-  if (stored.sizeBytes !== object.size) throw new HubError('Invalid', 'The object has another size')
+  if (stored.sizeBytes !== object.sizeBytes) throw new HubError('Invalid', 'The object has another size')
 }
 
 export async function openObject(ctx: OpsContext, repo: RepoRow, oid: string): Promise<Content> {

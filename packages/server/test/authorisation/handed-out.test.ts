@@ -67,6 +67,7 @@ async function lfsAddresses(
   return {
     ...found,
     put: small?.href ?? '',
+    verify: up.objects[0]?.actions?.['verify']?.href ?? '',
     part: large?.header?.['00001'] ?? '',
     complete: large?.href ?? '',
   }
@@ -84,6 +85,7 @@ async function xorbAddress(as: Account, id: string): Promise<string> {
 const USES: Readonly<Record<string, () => RequestInit>> = {
   get: () => ({}),
   put: () => ({ method: 'PUT', body: 'something new' }),
+  verify: () => post(NEW),
   part: () => ({ method: 'PUT', body: 'l'.repeat(60) }),
   complete: () => post({ oid: LARGE.oid, parts: [] }),
 }
@@ -254,7 +256,7 @@ describe('what was handed out ends', () => {
       reconstruction: 200,
       fetch: 206,
       get: 200,
-      ...(scope === 'write' ? { shard: 200, put: 200, part: 200, complete: 422 } : {}),
+      ...(scope === 'write' ? { shard: 200, put: 200, verify: 200, part: 200, complete: 422 } : {}),
     })
     await end(id)
     const goesOn = given.goesOn ?? []
@@ -302,7 +304,10 @@ describe('a changed address', () => {
   const parts: typeof all = {
     'of another upload': (url) => url.replace(/parts\/[^/?]+/, 'parts/another'),
   }
+  // Without a signature it is an address for those who have a token.
+  const { 'without a signature': _, ...signed } = all
   const changes: Record<string, typeof all> = {
+    verify: { ...signed, 'of another repository': (url) => url.replace(id, twin) },
     get: { ...all, ...lfs },
     put: { ...all, ...lfs },
     part: { ...all, ...lfs, ...parts, 'of another part': (url) => url.replace(/\/1\?/, '/2?') },
@@ -326,10 +331,12 @@ describe('a changed address', () => {
   })
 
   test('is not good for another method, nor one use for another', async () => {
-    const { get = '', put = '', part = '', complete = '' } = addresses
+    const { get = '', put = '', verify = '', part = '', complete = '' } = addresses
     const crossed: [string, string][] = [
       [get, 'put'],
       [put, 'get'],
+      [verify.replace('/verify?', `/objects/${NEW.oid}?`), 'put'],
+      [put.replace(/objects\/\w+/, 'verify'), 'verify'],
       [put.replace(NEW.oid, OBJECT.oid).replace(/size=\d+/, `size=${OBJECT.size}`), 'get'],
       [part.replace(/\/1\?/, '?'), 'complete'],
       [complete.replace('?', '/1?'), 'part'],

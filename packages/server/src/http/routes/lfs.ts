@@ -8,6 +8,7 @@ import { formatRepoPath } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 
 import { LFS_BATCH_BODY_MAX_BYTES, LFS_COMPLETE_BODY_MAX_BYTES, LFS_PARTS_MAX } from '../../limits.ts'
+import { repoFor } from '../../ops/access.ts'
 import {
   completeParts,
   openAddress,
@@ -149,7 +150,14 @@ export const lfsRoutes: readonly Route[] = [
     path: '{web}/info/lfs/verify',
     hub: null,
     async handle(call) {
-      await verifyObject(call.ops, call.principal, call.repo, await readJson(call.body, Verify))
+      const { oid, size: sizeBytes } = await readJson(call.body, Verify)
+      const signed = signatureOf(call)
+      // git-lfs sends no credential to an address of a batch; who made the address up needs one.
+      const repo =
+        signed.signature === ''
+          ? await repoFor(call.ops, call.principal, call.repo, 'read')
+          : await openAddress(call.ops, call.repo, { use: 'verify', oid, sizeBytes }, signed)
+      await verifyObject(call.ops, repo, { oid, sizeBytes })
       return { headers: LFS_JSON, json: {} }
     },
   },
@@ -168,7 +176,7 @@ function objectShape(
   const href = (path: string, address: LfsAddress) =>
     `${base}/${path}?${new URLSearchParams({ ...signAddress(call.ops, repo, address, call.principal) }).toString()}`
   const object = (actions: Record<string, Action>) => ({ oid, size: sizeBytes, authenticated: true, actions })
-  const verify: Action = { href: `${base}/verify` }
+  const verify: Action = { href: href('verify', { use: 'verify', oid, sizeBytes }) }
   switch (plan.state) {
     case 'error':
       return { oid, size: sizeBytes, error: { code: plan.code, message: plan.message } }

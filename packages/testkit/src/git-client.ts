@@ -1,13 +1,8 @@
-/** Real git as a client of a hub in the test's own process, so never waited for synchronously. */
+/** Real git as a client of a hub, which may be in the test's own process, so it is never waited for synchronously. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-import { TOKENS, type TestHub } from '@cairn/testkit/start-hub'
-import { expect } from 'vitest'
-
-type Account = keyof typeof TOKENS | null
 
 export interface Ran {
   code: number
@@ -31,14 +26,14 @@ export class GitClient implements AsyncDisposable {
   /** Succeeds, and returns what git printed. */
   async git(folder: string, ...args: string[]): Promise<string> {
     const ran = await this.run(folder, args)
-    expect(ran.code, `git ${args.join(' ')}\n${ran.stdout}\n${ran.stderr}`).toBe(0)
+    if (ran.code !== 0) throw new Error(`git ${args.join(' ')}: ${ran.code}\n${ran.stdout}\n${ran.stderr}`)
     return ran.stdout.trim()
   }
 
   /** Fails, and returns what git complained about. */
   async refused(folder: string, ...args: string[]): Promise<string> {
     const ran = await this.run(folder, args)
-    expect(ran.code, `git ${args.join(' ')}\n${ran.stdout}\n${ran.stderr}`).not.toBe(0)
+    if (ran.code === 0) throw new Error(`git ${args.join(' ')} went well:\n${ran.stdout}\n${ran.stderr}`)
     return ran.stdout + ran.stderr
   }
 
@@ -70,14 +65,4 @@ export class GitClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true, force: true })
   }
-}
-
-/** The address of a repository with the account's token as a password. */
-export function remote(hub: TestHub, account: Account, path: string): string {
-  const url = new URL(`${hub.url}/${path}`)
-  if (account !== null) {
-    url.username = 'anything'
-    url.password = TOKENS[account]
-  }
-  return url.href
 }
