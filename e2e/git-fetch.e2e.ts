@@ -37,10 +37,12 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 printOnFailure(() => `--- the hub said\n${hub.log()}`)
 
-describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
+describe.each(kinds)('git reads a $label', ({ label, type, mount, isPrivate }) => {
   const setting = { client: 'git', version: gitVersion, mount, xet: null }
   const step = cellsOf(setting)
-  /** What other tests than these look at, too; with the matrix only. */
+  /** What does not depend on the kind of repository: with one of them, where time is short. */
+  const once = cellsOf(setting, { skip: !isFull && type !== 'model' })
+  /** With the matrix only. */
   const rare = cellsOf(setting, { skip: !isFull })
   const git = (folder: string, ...args: string[]) => client.git(folder, ...args)
   const theRepo = () => repos.get(label) ?? expect.unreachable(label)
@@ -86,7 +88,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
     })
   })
 
-  step('a shallow clone of one branch becomes deeper, and whole', async () => {
+  once('a shallow clone of one branch becomes deeper, and whole', async () => {
     const folder = fresh()
     await git('', 'clone', '-q', '--depth=1', '--branch=main', remote(), folder)
     expect(await git(folder, 'rev-list', '--count', 'HEAD')).toBe('1')
@@ -114,7 +116,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
 
   const filters = ['blob:none', 'tree:0', ...(isFull ? ['blob:limit=4'] : [])]
   describe.each(filters)('%s', (filter) => {
-    step(`a partial clone, --filter=${filter}, fetches the rest when it needs it`, async () => {
+    once(`a partial clone, --filter=${filter}, fetches the rest when it needs it`, async () => {
       const folder = fresh()
       await git('', 'clone', '-q', '--no-checkout', `--filter=${filter}`, remote(), folder)
       const missing = await git(folder, 'rev-list', '--objects', '--all', '--missing=print')
@@ -127,7 +129,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
     })
   })
 
-  step('a sparse checkout has its folders only', async () => {
+  once('a sparse checkout has its folders only', async () => {
     const folder = fresh()
     await git('', 'clone', '-q', '--filter=blob:none', '--sparse', remote(), folder)
     await git(folder, 'sparse-checkout', 'set', 'folder/in')
@@ -142,7 +144,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
     expect(await git(folder, 'status', '--porcelain')).toBe('')
   })
 
-  step('a commit by its id, as long as a ref leads to it', async () => {
+  once('a commit by its id, as long as a ref leads to it', async () => {
     const folder = fresh()
     await git('', 'init', '-q', folder)
     const past = (await gitIn(await theRepo().bare(), ['rev-parse', 'refs/heads/main~2'])).trim()
@@ -182,7 +184,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
     expect(new Set(told).size).toBe(1)
   })
 
-  step('the token is a password, a user name, or in a header, or comes from a helper', async () => {
+  once('the token is a password, a user name, or in a header, or comes from a helper', async () => {
     const address = theRepo().address()
     const helper = `!f() { echo username=hf_user; echo password=${tokens.alice}; }; f`
     for (const args of [
@@ -216,7 +218,7 @@ describe.each(kinds)('git reads a $label', ({ label, mount, isPrivate }) => {
     expect(stranger.replaceAll(theRepo().id, 'acme/nowhere')).toBe(nowhere)
   })
 
-  step('a submodule comes along', async () => {
+  once('a submodule comes along', async () => {
     const outer = fresh()
     const target = await HostedRepo.create(hub, theRepo().kind, `outer-of-${theRepo().id.slice(5)}`)
     await git('', 'clone', '-q', target.remote(), outer)

@@ -11,7 +11,7 @@ import { buildGoGit, builtClientsTimeoutMs, goGitVersion, isBuilt } from './buil
 import { cellsOf } from './cells.ts'
 import { git as gitIn } from './fsck.ts'
 import { isFull } from './generations.ts'
-import { HostedRepo, kinds, objectsOf } from './hosted-repo.ts'
+import { HostedRepo, kinds as allKinds, objectsOf } from './hosted-repo.ts'
 import { cleanEnv, printOnFailure, startHub, tokens, type HubProcess } from './hub-process.ts'
 import { mountPath } from './mount.ts'
 
@@ -23,6 +23,8 @@ interface Implementation {
 }
 
 const run = promisify(execFile)
+// How git is spoken does not depend on the kind: one is enough where time is short.
+const kinds = isFull ? allKinds : allKinds.slice(0, 1)
 const { isomorphicGit } = inject('libraries')
 const debianPython = '/usr/bin/python3'
 const dulwichVersion = isFull ? findDulwich() : null
