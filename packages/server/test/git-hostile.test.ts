@@ -1,6 +1,8 @@
 /** Pushes that no git makes. Each is refused in words, and the repository, its objects included, stays as it was. */
 import { readdir } from 'node:fs/promises'
+import { request } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 
 import { encodePacket, FLUSH } from '@cairn/protocol/git/pkt-line'
@@ -349,4 +351,69 @@ test('a name that fills a packet, and names of folders, are refused in words', a
   const { status, said } = await refused(Buffer.concat([commands, pack]))
   expect(status).toBe(200)
   for (const name of names) expect(said).toContain(`ng ${name} `)
+})
+
+test('many refs that cannot be there cost few transactions', async () => {
+  const id = await createRepo(hub, 'alice', 'alice/clashes')
+  const next = await commit(hub, 'alice', id, [file('a', 'a')])
+  const { catalog } = hub.hub.ops
+  const tx = catalog.tx.bind(catalog)
+  let transactions = 0
+  catalog.tx = (work) => {
+    transactions += 1
+    return tx(work)
+  }
+  const names = Array.from({ length: 1500 }, (_, n) => `refs/heads/main/${n}`)
+  const fine = ['refs/tags/a', 'refs/tags/b/c']
+  const commands = commandsOf([...names, ...fine, 'refs/tags/b'].map((name) => ({ next, name })))
+  const { said } = await pushRaw(hub, id, Buffer.concat([commands, packOf([])]))
+  catalog.tx = tx
+  expect(said.match(/^ng refs\/heads\/main\/\d+ .*'refs\/heads\/main' exists$/gm)).toHaveLength(1500)
+  expect(said).toMatch(/^ok refs\/tags\/a$[^]*^ok refs\/tags\/b\/c$[^]*^ng refs\/tags\/b .*exists$/m)
+  expect(transactions).toBeLessThan(10)
+})
+
+test('a token that was revoked while the push or the commit arrived lands nothing', async () => {
+  const id = await createRepo(hub, 'alice', 'alice/revoked')
+  const before = await commit(hub, 'alice', id, [file('a', 'a')])
+  const { next, pack } = commitWith([['100644', 'file', blobOid]])
+  const push = Buffer.concat([commandsOf([{ next, name: 'refs/heads/late' }]), pack])
+  const lines = [
+    { key: 'header', value: { summary: 'late' } },
+    { key: 'file', value: { path: 'late', content: 'late' } },
+  ]
+  const asked = [
+    [`/${id}/git-receive-pack`, 'application/x-git-receive-pack-request', push, /ng refs.*revoked/],
+    [
+      `/api/models/${id}/commit/main`,
+      'application/x-ndjson',
+      lines.map((line) => JSON.stringify(line)).join('\n'),
+      /revoked/,
+    ],
+  ] as const
+  for (const [path, type, body, refusal] of asked) {
+    const made = (await hub.hub.admin({
+      resource: 'token',
+      verb: 'create',
+      args: { user: 'alice', name: 'short-lived' },
+    })) as Record<string, string>
+    const headers = { Authorization: `Bearer ${made['token']}`, 'Content-Type': type }
+    const one = request(`${hub.url}${path}`, { method: 'POST', headers })
+    const bytes = Buffer.from(body)
+    one.write(bytes.subarray(0, -20))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await hub.hub.admin({ resource: 'token', verb: 'delete', args: { user: 'alice', token: 'short-lived' } })
+    const said = new Promise<string>((resolve, reject) => {
+      one.on('error', reject)
+      one.on('response', (answer) => void text(answer).then(resolve, reject))
+    })
+    one.end(bytes.subarray(-20))
+    expect(await said).toMatch(refusal)
+  }
+  const { branches } = await getJson<{ branches: { name: string; targetCommit: string }[] }>(
+    hub,
+    null,
+    `/api/models/${id}/refs`,
+  )
+  expect(branches.map(({ name, targetCommit }) => [name, targetCommit])).toEqual([['main', before]])
 })

@@ -3,6 +3,8 @@
  * its own. Each use asks again what its bearer may do to the repository now, so that a revoked or rotated token, a lost
  * membership, a repository made private, disabled or deleted ends what was handed out before.
  */
+import { HubError } from '@cairn/protocol/errors'
+
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { repoActions, type Principal, type RepoAction } from './access.ts'
 import { principalOf } from './authenticate.ts'
@@ -31,6 +33,13 @@ export async function principalBehind(ctx: BearerDeps, bearer: string): Promise<
   if (found === null || !found.token.hash.startsWith(bearer.slice(dot + 1))) return null
   const { expiresAt } = found.token
   return expiresAt !== null && expiresAt <= ctx.clock() ? null : principalOf(found.token, found.account)
+}
+
+/** Who a principal is now: a body may take hours to arrive, and its token may be gone by then. */
+export async function principalNow(ctx: BearerDeps, principal: Principal): Promise<Principal> {
+  const now = await principalBehind(ctx, bearerOf(principal))
+  if (now === null) throw new HubError('InvalidCredentials', 'The token was revoked meanwhile')
+  return now
 }
 
 /** Whether the bearer may still do that. The repository is one that was read just now. */

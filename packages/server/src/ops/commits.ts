@@ -19,6 +19,7 @@ import type { CommitRecord } from '../git/git-store.ts'
 import { COMMIT_BUFFER_FREE_BYTES, COMMIT_BUFFER_MAX_BYTES, COMMIT_OPERATION_BYTES } from '../limits.ts'
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
+import { principalNow } from './bearer.ts'
 import type { Share } from './byte-budget.ts'
 import { CommitPaths } from './commit-paths.ts'
 import type { OpsContext } from './context.ts'
@@ -89,7 +90,7 @@ export async function applyCommit(
 
   const commitOid = await ctx.repoQueue.run(repo.id, async () => {
     // Read again: rights, repository or branch may have gone while the body arrived.
-    const current = await repoFor(ctx, principal, locator, 'write')
+    const current = await repoFor(ctx, await principalNow(ctx, principal), locator, 'write')
     const { ref, commit: head } = await branchOf(ctx, current, revision)
     const isFirst = head === UNBORN
     if (parentCommit !== undefined && (isFirst || !head.oid.startsWith(parentCommit))) {

@@ -56,7 +56,10 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
   const at = ctx.clock()
   await ctx.catalog.tx(async (rows, emit) => {
     await landing.alongside?.(rows, emit)
-    if (changes.some(isNew)) assertRoom(await rows.refs.list(repo.id), changes)
+    if (changes.some(isNew)) {
+      const known = (await rows.refs.list(repo.id)).map(({ name }) => name)
+      for (const clash of clashes(known, changes).values()) throw clash
+    }
     for (const { name, old, next } of changes)
       if (!(await rows.refs.swap(repo.id, name, old, next, at))) throw new RefMovedError(name)
     await rows.repos.update(repo.id, { lastModified: at, refsDirty: true })
@@ -130,26 +133,27 @@ function isNew({ old, next }: RefChange): boolean {
 }
 
 /**
- * git keeps refs as files: `a` and `a/b` cannot both be there. The table could hold them, but their projection would
- * fail from then on.
+ * Which of the new refs have no place beside the others, and why. git keeps refs as files: `a` and `a/b` cannot both be
+ * there. The table could hold them, but their projection would fail from then on.
  */
-function assertRoom(known: readonly { name: string }[], changes: readonly RefChange[]): void {
-  const names = new Set(known.map(({ name }) => name))
-  for (const { name, next } of changes)
-    if (next === null) names.delete(name)
-    else names.add(name)
-  if (names.size > REFS_PER_REPO_MAX)
-    throw new HubError('TooLarge', `A repository has at most ${REFS_PER_REPO_MAX} refs`)
-  const folders = new Set<string>()
-  for (const name of names) for (const folder of foldersOf(name)) folders.add(folder)
+export function clashes(known: readonly string[], changes: readonly RefChange[]): Map<string, HubError> {
+  const names = new Set(known)
+  for (const { name, next } of changes) if (next === null) names.delete(name)
+  const folders = new Set([...names].flatMap(foldersOf))
+  const found = new Map<string, HubError>()
   for (const { name } of changes.filter(isNew)) {
     const above = foldersOf(name).find((folder) => names.has(folder))
-    if (above !== undefined || folders.has(name))
-      throw new HubError(
-        'Conflict',
-        `'${printable(name)}' cannot be created: '${above === undefined ? `${printable(name)}/…` : printable(above)}' exists`,
-      )
+    if (above !== undefined || folders.has(name)) {
+      const other = above === undefined ? `${printable(name)}/…` : printable(above)
+      found.set(name, new HubError('Conflict', `'${printable(name)}' cannot be created: '${other}' exists`))
+    } else if (names.size >= REFS_PER_REPO_MAX) {
+      found.set(name, new HubError('TooLarge', `A repository has at most ${REFS_PER_REPO_MAX} refs`))
+    } else {
+      names.add(name)
+      for (const folder of foldersOf(name)) folders.add(folder)
+    }
   }
+  return found
 }
 
 /** `refs`, `refs/heads`, `refs/heads/a` for `refs/heads/a/b`. */

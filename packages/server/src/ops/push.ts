@@ -13,8 +13,9 @@ import type { Incoming } from '../git/incoming.ts'
 import { PUSH_REFS_PER_TRANSACTION } from '../limits.ts'
 import type { RefRow, RepoRow } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
+import { principalNow } from './bearer.ts'
 import type { OpsContext } from './context.ts'
-import { landRefs, RefMovedError } from './land.ts'
+import { clashes, landRefs, RefMovedError } from './land.ts'
 import { assertCard, assertContents, ContentsRefusedError, peelTips } from './push-contents.ts'
 import { commandProblem } from './push-policy.ts'
 
@@ -168,15 +169,19 @@ class Pushing {
   /** In the repository's queue. */
   async #land(incoming: Incoming, pointers: readonly string[]): Promise<void> {
     // Read again: rights, repository and refs may have changed while the pack arrived.
-    const repo = await repoFor(this.#ctx, this.#principal, this.#locator, 'write')
+    const principal = await principalNow(this.#ctx, this.#principal)
+    const repo = await repoFor(this.#ctx, principal, this.#locator, 'write')
     if (repo.id !== this.#repo.id) throw repoNotFound(this.#principal, this.#locator)
     const refs = await this.#refs()
     for (const command of this.#open()) {
       const problem = commandProblem(repo, command) ?? staleProblem(command, refs)
       if (problem !== null) this.#problems.set(command.name, problem)
     }
+    const known = [...refs.keys()]
+    for (const [name, { message }] of clashes(known, this.#open())) this.#problems.set(name, message)
     this.#giveUpIfAtomic()
-    const open = this.#open()
+    // What is deleted makes room for the others.
+    const open = this.#open().toSorted((a, b) => Number(a.next !== null) - Number(b.next !== null))
     if (open.length === 0) return
     await incoming.accept()
     for (let at = 0; at < open.length; at += PUSH_REFS_PER_TRANSACTION)
