@@ -218,6 +218,9 @@ export const READ_CHUNK_MIN_BYTES = 16 * KIB
 /** Idle read buffers kept for the next reader: 32 MiB. Readers beyond that allocate and drop. */
 export const READ_BUFFERS_IDLE_MAX = 128
 
+/** Chunks of bodies that have passed before their memory is taken back. */
+export const PASSED_CHUNKS_MAX_BYTES = 16 * MIB
+
 /** What an upload gathers before it writes; smaller and larger both measured slower (toolchain.md §5). */
 export const GATHER_BUFFER_BYTES = MIB
 

@@ -17,6 +17,7 @@ import {
   LINE_AT_ONCE_MAX_BYTES,
 } from '../limits.ts'
 import { busy, ByteBudget } from '../ops/byte-budget.ts'
+import { notePassed } from './chunk-memory.ts'
 
 /** Chunks of a body, at most `sizeBytesMax` in all. */
 export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
@@ -46,6 +47,7 @@ export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): 
       if (total > sizeBytesMax) throw tooLarge(sizeBytesMax)
       const since = performance.now()
       yield next.value
+      notePassed(next.value)
       // While the consumer is busy the client waits for us, which is not its fault.
       windowBytes += ((performance.now() - since) * BODY_THROUGHPUT_MIN_BYTES_PER_S) / 1000
     }

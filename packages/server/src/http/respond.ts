@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setImmediate as pause } from 'node:timers/promises'
 
 import { JSON_WHOLE_MAX_LENGTH, STREAM_IDLE_MS } from '../limits.ts'
+import { notePassed } from './chunk-memory.ts'
 import type { Reply } from './reply.ts'
 
 export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
@@ -22,7 +23,7 @@ export async function respond(response: ServerResponse, reply: Reply, head: bool
     else
       await send(
         response.setTimeout(STREAM_IDLE_MS, () => response.destroy()),
-        reply.stream,
+        passing(reply.stream),
       )
     return
   }
@@ -63,6 +64,14 @@ async function* encoded(begun: string, rest: Iterator<string>): AsyncGenerator<U
   for (let next = rest.next(); !next.done; next = rest.next()) {
     await pause()
     yield Buffer.from(next.value)
+  }
+}
+
+/** Chunks that nobody keeps once they are sent. */
+async function* passing(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk
+    notePassed(chunk)
   }
 }
 
