@@ -155,6 +155,9 @@ export const SQL_PARAMETERS_MAX = 8000
 /** Answers of small look-ups that are kept until the next transaction, and the characters of one: 40 MB at worst. */
 export const ROW_MEMORY_ANSWERS_MAX = 10_000
 export const ROW_MEMORY_ANSWER_MAX_CHARS = 4096
+/** Answers to whole questions that are kept as long, and the characters of what was asked: 20 MB at worst. */
+export const ANSWERS_MAX = 5_000
+export const ANSWER_KEY_MAX_CHARS = 1024
 /** Prepared statements kept by one SQLite connection. */
 export const SQL_STATEMENTS_CACHED_MAX = 512
 /** How long a connection waits for a lock of another process before it gives up. */

@@ -125,3 +125,26 @@ test('members of its organization see it, and nobody else', async () => {
   const write = await hub.fetch('bob', '/api/models/acme/inner/commit/main', commitBody([file('a', 'a')]))
   await expectRefusal(write, 'Forbidden')
 })
+
+test('a file that was answered just now is absent as soon as the right to it ends', async () => {
+  await createRepo(hub, 'alice', 'alice/open')
+  await commit(hub, 'alice', 'alice/open', [file('a.txt', 'before')])
+  const ask = async (as: 'bob' | 'alice' | null) => {
+    const answer = await hub.fetch(as, '/alice/open/resolve/main/a.txt')
+    return answer.ok ? answer.text() : answer.status
+  }
+  const askAll = async () => [await ask(null), await ask('bob'), await ask('alice')]
+  const set = (settings: object) =>
+    hub.fetch('alice', '/api/models/alice/open/settings', { ...post(settings), method: 'PUT' })
+  expect(await askAll()).toEqual(['before', 'before', 'before'])
+  expect((await set({ private: true })).status).toBe(200)
+  // Often: jobs that follow the change end what is remembered, too.
+  for (let time = 0; time < 20; time += 1) expect(await askAll()).toEqual([401, 404, 'before'])
+  await commit(hub, 'alice', 'alice/open', [file('a.txt', 'after')])
+  expect(await askAll()).toEqual([401, 404, 'after'])
+  expect((await set({ private: false })).status).toBe(200)
+  expect(await askAll()).toEqual(['after', 'after', 'after'])
+  const gone = { ...post({ name: 'open', organization: 'alice', type: 'model' }), method: 'DELETE' }
+  expect((await hub.fetch('alice', '/api/repos/delete', gone)).status).toBe(200)
+  expect(await askAll()).toEqual([401, 404, 404])
+})

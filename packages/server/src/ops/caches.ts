@@ -1,4 +1,4 @@
-/** Bounded caches of facts that never change, keyed by content. Nothing here decides about access. */
+/** Bounded caches of facts that never change, keyed by content. Only `resolved` knows who may see what. */
 import type { TreeEntry } from '@cairn/protocol/git/objects'
 import type { ChunkTable } from '@cairn/protocol/xet/chunk-table'
 import { LRUCache } from 'lru-cache'
@@ -17,6 +17,8 @@ import {
   TREE_CACHE_ENTRIES_MAX,
   XORB_TABLE_CACHE_MAX_BYTES,
 } from '../limits.ts'
+import { Answers } from './answers.ts'
+import type { ResolvedFile } from './files.ts'
 import type { PullSource } from './gguf-layers.ts'
 import type { RepoFacts } from './repo-facts.ts'
 
@@ -68,6 +70,8 @@ export class Caches {
   readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
   /** What the head of a weight file says, by `repoId/blobOid`. */
   readonly heads = new LRUCache<string, object>({ max: HEADS_CACHE_MAX })
+  /** By who asks for which file at which revision, until the next transaction. */
+  readonly resolved = new Answers<ResolvedFile>()
   /** By `repoId/commitOid`. */
   readonly pulls = new LRUCache<string, PullSource>({
     maxSize: PULL_CACHE_FILES_MAX,

@@ -116,8 +116,25 @@ export async function resolveFile(
   principal: Principal,
   locator: RepoLocator,
   segments: readonly string[],
-  /** `raw`: the git blob itself, the pointer text of an LFS file. */
-  form: 'content' | 'raw',
+  form: FileForm,
+): Promise<ResolvedFile> {
+  const { registry, type, namespace, name } = locator
+  const asker = principal.kind === 'user' ? principal.tokenId : principal.kind
+  // The lengths tell where one part ends, whatever is in it; in a segment of an address a slash is encoded.
+  const id = `${namespace.length} ${name.length} ${namespace}${name}`
+  const key = `${asker} ${registry.id} ${type} ${form} ${id}/${segments.join('/')}`
+  return ctx.caches.resolved.get(ctx.catalog, key, () => findFile(ctx, principal, locator, segments, form))
+}
+
+/** `raw`: the git blob itself, the pointer text of an LFS file. */
+type FileForm = 'content' | 'raw'
+
+async function findFile(
+  ctx: OpsContext,
+  principal: Principal,
+  locator: RepoLocator,
+  segments: readonly string[],
+  form: FileForm,
 ): Promise<ResolvedFile> {
   const repo = await repoFor(ctx, principal, locator, 'read')
   const { revision, path } = await splitRevisionPath(ctx, repo, segments)
@@ -137,7 +154,7 @@ export async function resolveFile(
   return {
     ...base,
     xetHash: stored.kind === 'xet' ? stored.xetHash : null,
-    content: await openStored(ctx, repo, stored),
+    content: openStored(ctx, repo, stored),
   }
 }
 

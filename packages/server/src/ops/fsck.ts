@@ -108,7 +108,7 @@ async function faultOf(
 async function faultOfBytes(ctx: OpsContext, repo: RepoRow, content: StoredContent): Promise<string | null> {
   let sizeBytes = 0
   // A whole pass throws when the bytes do not have the content's sha256.
-  for await (const chunk of await (await openStored(ctx, repo, content)).open()) sizeBytes += chunk.length
+  for await (const chunk of await openStored(ctx, repo, content).open()) sizeBytes += chunk.length
   return sizeBytes === content.sizeBytes ? null : `has ${sizeBytes} bytes instead of ${content.sizeBytes}`
 }
 

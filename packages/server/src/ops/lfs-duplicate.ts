@@ -70,7 +70,7 @@ async function takeObject(
     await ctx.catalog.tx((rows) => rows.blobs.linkLfs(target.id, stored.oid))
     return
   }
-  const content = await openStored(ctx, source, stored)
+  const content = openStored(ctx, source, stored)
   await receiveObject(ctx, target, stored, await content.open())
 }
 

@@ -9,7 +9,7 @@ import { checked, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openXetFile } from './xet/bridge.ts'
 
-export async function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent): Promise<Content> {
+export function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent): Content {
   if (stored.kind === 'xet') return openXetFile(ctx, repo, stored)
   const key = lfsKey(stored.domainId, stored.oid)
   return {

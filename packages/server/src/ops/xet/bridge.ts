@@ -12,16 +12,17 @@ import type { OpsContext } from '../context.ts'
 import { tableOf } from './tables.ts'
 
 /** Every chunk is checked against its hash; a whole pass also against the file's sha256. */
-export async function openXetFile(
+export function openXetFile(
   ctx: OpsContext,
   repo: RepoRow,
   stored: Extract<StoredContent, { kind: 'xet' }>,
-): Promise<Content> {
-  const file = await ctx.catalog.rows.xet.getFile(repo.id, stored.xetHash)
-  if (file === null) throw new HubError('Internal', `The Xet file ${stored.xetHash} is gone`)
+): Content {
   return {
-    sizeBytes: file.sizeBytes,
+    sizeBytes: stored.sizeBytes,
     open: async (range) => {
+      // Not before: its terms may be long, and a HEAD does not need them.
+      const file = await ctx.catalog.rows.xet.getFile(repo.id, stored.xetHash)
+      if (file === null) throw new HubError('Internal', `The Xet file ${stored.xetHash} is gone`)
       const bytes = decodeRange(ctx, file, file.terms, range ?? null)
       return range === undefined ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }) : bytes
     },

@@ -375,6 +375,8 @@ export interface CatalogRows {
 export interface Catalog extends AsyncDisposable {
   /** Reads outside any transaction; what was committed before the call. Writing through them fails. */
   readonly rows: CatalogRows
+  /** As long as it stays, every row stays as it is. Null where another process may write, too. */
+  readonly epoch: number | null
   /**
    * Runs `work` once, on the single writer, first come first served; hubs that share a database share the writer. Inside, await nothing but rows: the writer is held.
    * Never use `catalog.rows` inside; a nested `tx` and rows used after the end are refused. When a call of rows failed

@@ -56,6 +56,7 @@ export async function openPostgresCatalog({
 
 class PostgresCatalog implements Catalog {
   readonly rows: CatalogRows
+  readonly epoch = null
   readonly #readers: Pool
   readonly #writer: PostgresWriter
   readonly #session: Session

@@ -54,6 +54,16 @@ describe('the SQLite file', () => {
     other.close()
   })
 
+  test('its epoch changes with each transaction that commits', async () => {
+    await using catalog = await openSqliteCatalog({ path: join(newFolder(), 'hub.db') })
+    const before = catalog.epoch
+    await catalog.rows.accounts.get('nobody')
+    await expect(catalog.tx(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(catalog.epoch).toBe(before)
+    await catalog.tx((rows) => rows.accounts.insert(user('ann')))
+    expect(catalog.epoch).not.toBe(before)
+  })
+
   test('what was committed is there after closing and opening', async () => {
     const path = join(newFolder(), 'hub.db')
     {

@@ -68,17 +68,21 @@ class SqliteCatalog implements Catalog {
   readonly #writer: DatabaseSync
   readonly #reader: DatabaseSync
   readonly #session: Session
+  readonly #memory = new RowMemory()
   readonly #queue = new WriterQueue()
   #yieldedAt = performance.now()
 
   constructor(writer: DatabaseSync, reader: DatabaseSync, clock: () => number) {
     this.#writer = writer
     this.#reader = reader
-    const memory = new RowMemory()
     const reading = kyselyOnSqlite(reader)
-    remember(reading, memory)
+    remember(reading, this.#memory)
     this.rows = catalogRows(reading, sqliteSearch)
-    this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock, memory)
+    this.#session = sqliteSession(writer, kyselyOnSqlite(writer), clock, this.#memory)
+  }
+
+  get epoch(): number {
+    return this.#memory.epoch
   }
 
   tx<T>(work: Work<T>): Promise<T> {
