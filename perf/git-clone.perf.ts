@@ -20,12 +20,14 @@ await benchmark('clone', async ({ runs, add }) => {
   const bare = await onlyBareRepository(hub.dataDir)
   await using backend = await startGitHttpBackend(dirname(bare))
   const reference = `${backend.url}/${basename(bare)}`
-  const clone = (url: string, ...options: string[]) => async () => {
-    const target = join(folder.path, 'clone')
-    const ms = await timeGit(folder.path, 'clone', '--quiet', ...options, url, target)
-    await rm(target, { recursive: true })
-    return ms
-  }
+  const clone =
+    (url: string, ...options: string[]) =>
+    async () => {
+      const target = join(folder.path, 'clone')
+      const ms = await timeGit(folder.path, 'clone', '--quiet', ...options, url, target)
+      await rm(target, { recursive: true })
+      return ms
+    }
   const measure = async (what: string, bound: number | null, ...options: string[]) => {
     await clone(ours, ...options)()
     const found = await inTurns(runs, {

@@ -59,7 +59,10 @@ function* historyOf({ files, filesPerFolder, commits, filesPerCommit }: History)
   let state = 1
   const random = (below: number) => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) % below
   for (let commit = 0; commit < commits; commit += 1) {
-    const lines = ['commit refs/heads/main', `committer A <a@example.com> ${1_700_000_000 + commit * 60} +0000`]
+    const lines = [
+      'commit refs/heads/main',
+      `committer A <a@example.com> ${1_700_000_000 + commit * 60} +0000`,
+    ]
     lines.push('data 6', 'change')
     const count = commit === 0 ? files : filesPerCommit
     for (let index = 0; index < count; index += 1) {
