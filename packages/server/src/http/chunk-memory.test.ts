@@ -9,7 +9,8 @@ import { notePassed } from './chunk-memory.ts'
 test('the young are looked at each time so much has passed', async () => {
   const kinds: number[] = []
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) kinds.push((detail as { kind: number }).kind)
+    for (const entry of list.getEntries())
+      kinds.push((entry as unknown as { detail: { kind: number } }).detail.kind)
   })
   observer.observe({ entryTypes: ['gc'] })
   const chunk = Buffer.alloc(64 * 1024)
