@@ -7,7 +7,7 @@ import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow, StoredContent } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
 import { decodeChunks } from '../../workers/xorb-verify.ts'
-import { checked, type Content } from '../content.ts'
+import { checked, sha256Check, type Content } from '../content.ts'
 import type { OpsContext } from '../context.ts'
 import { tableOf } from './tables.ts'
 
@@ -23,7 +23,9 @@ export async function openXetFile(
     sizeBytes: file.sizeBytes,
     open: async (range) => {
       const bytes = decodeRange(ctx, file, file.terms, range ?? null)
-      return range === undefined ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }) : bytes
+      return range === undefined
+        ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }, sha256Check(stored.oid))
+        : bytes
     },
   }
 }
