@@ -206,15 +206,18 @@ export const ADMIN_LIST_MAX = 1000
 
 /** Limits of the server alone. Those that both ends of a wire must agree on are in protocol/src/limits.ts. */
 
-/** One chunk of a streamed blob: at this size two reused buffers cost less CPU than sendfile (toolchain.md §5). */
-export const READ_BUFFER_BYTES = 256 * KIB
+/** One chunk of a streamed blob: half and twice as much cost more CPU a GiB. */
+export const READ_BUFFER_BYTES = 512 * KIB
+
+/** What is read or copied at once for one reader, in memory that is his alone. */
+export const READ_WHOLE_MAX_BYTES = 256 * KIB
 
 /** What readers hold together before the chunks of further ones are made smaller, and how small. */
-export const READ_BUFFERS_HELD_MAX_BYTES = 64 * MIB
+export const READ_BUFFERS_HELD_MAX_BYTES = 48 * MIB
 export const READ_CHUNK_MIN_BYTES = 16 * KIB
 
 /** Idle read buffers kept for the next reader: 32 MiB. Readers beyond that allocate and drop. */
-export const READ_BUFFERS_IDLE_MAX = 128
+export const READ_BUFFERS_IDLE_MAX = 64
 
 /** What an upload gathers before it writes; smaller and larger both measured slower (toolchain.md §5). */
 export const GATHER_BUFFER_BYTES = MIB
