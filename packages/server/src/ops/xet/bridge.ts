@@ -2,6 +2,7 @@
 import { HubError } from '@cairn/protocol/errors'
 import { walkReconstruction } from '@cairn/protocol/xet/reconstruction'
 
+import { free } from '../../free.ts'
 import { BRIDGE_STEP_RAW_MAX_BYTES } from '../../limits.ts'
 import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow, StoredContent } from '../../store/catalog/catalog.ts'
@@ -44,12 +45,18 @@ export async function* decodeRange(
   )
   // The next step is read and decoded while the last one is being sent.
   let next: Promise<Uint8Array> | null = null
+  let sent: Uint8Array | null = null
   for await (const step of steps) {
     const ready = next
     next = decodeStep(ctx, domainId, step)
     // Awaited one step later; until then a failure must not count as unhandled.
     next.catch(() => undefined)
-    if (ready !== null) yield await ready
+    if (ready === null) continue
+    const bytes = await ready
+    yield bytes
+    // Asked for the next one, the consumer has done with the one before this.
+    if (sent !== null) free(sent)
+    sent = bytes
   }
   if (next !== null) yield await next
 }
