@@ -119,12 +119,12 @@ describe('packages', () => {
 
 /** What a folder of the server may import beside itself and protocol. hub.ts, main.ts and their like may all. */
 const SERVER_PARTS: Record<string, readonly string[]> = {
-  http: ['ops', 'limits.ts'],
-  ops: ['git', 'store', 'workers', 'limits.ts'],
+  http: ['ops', 'free.ts', 'limits.ts'],
+  ops: ['git', 'store', 'workers', 'free.ts', 'limits.ts'],
   jobs: ['ops', 'store', 'limits.ts'],
   git: ['limits.ts'],
   store: ['limits.ts'],
-  workers: ['limits.ts', 'primitives.ts'],
+  workers: ['free.ts', 'limits.ts', 'primitives.ts'],
 }
 
 describe('inside the server', () => {

@@ -105,9 +105,7 @@ export const GIT_BLOB_WAIT_MS = 20_000
 /** A reader who takes nothing for so long loses the blob from memory, and everybody does after the second time. */
 export const GIT_BLOB_STALL_MS = 1_000
 export const GIT_BLOB_HELD_MS = 10_000
-/** A whole LFS download is checked against its sha256, but the same content only once within this. */
-export const DOWNLOAD_CHECK_MS = 3600_000
-/** Contents that are remembered as checked. */
+/** LFS contents whose CRC-32 is remembered once their sha256 was found right: some 2 MB. */
 export const DOWNLOAD_CHECKED_MAX = 10_000
 /** Nested annotated tags that are followed to a commit. */
 export const TAG_DEPTH_MAX = 8
@@ -211,15 +209,18 @@ export const ADMIN_LIST_MAX = 1000
 
 /** Limits of the server alone. Those that both ends of a wire must agree on are in protocol/src/limits.ts. */
 
-/** One chunk of a streamed blob: at this size two reused buffers cost less CPU than sendfile (toolchain.md §5). */
-export const READ_BUFFER_BYTES = 256 * KIB
+/** One chunk of a streamed blob: half and twice as much cost more CPU a GiB. */
+export const READ_BUFFER_BYTES = 512 * KIB
+
+/** What is read or copied at once for one reader, in memory that is his alone. */
+export const READ_WHOLE_MAX_BYTES = 256 * KIB
 
 /** What readers hold together before the chunks of further ones are made smaller, and how small. */
-export const READ_BUFFERS_HELD_MAX_BYTES = 64 * MIB
+export const READ_BUFFERS_HELD_MAX_BYTES = 48 * MIB
 export const READ_CHUNK_MIN_BYTES = 16 * KIB
 
 /** Idle read buffers kept for the next reader: 32 MiB. Readers beyond that allocate and drop. */
-export const READ_BUFFERS_IDLE_MAX = 128
+export const READ_BUFFERS_IDLE_MAX = 64
 
 /** Chunks of bodies that have passed before their memory is taken back. */
 export const PASSED_CHUNKS_MAX_BYTES = 16 * MIB

@@ -6,6 +6,7 @@ import { depthOfJson } from '@cairn/protocol/api/json-depth'
 import { HubError } from '@cairn/protocol/errors'
 import type { ZodType } from 'zod'
 
+import { free } from '../free.ts'
 import {
   BLANK_LINES_MAX,
   BODIES_GATHERED_MAX_BYTES,
@@ -19,8 +20,21 @@ import {
 import { busy, ByteBudget } from '../ops/byte-budget.ts'
 import { notePassed } from './chunk-memory.ts'
 
-/** Chunks of a body, at most `sizeBytesMax` in all. */
-export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
+/** Chunks of a body, at most `sizeBytesMax` in all. They are the caller's. */
+export function readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
+  return chunksOf(body, sizeBytesMax, notePassed)
+}
+
+/** The same for who has done with a chunk, the kernel included, when it asks for the next one: it is freed then. */
+export function passChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
+  return chunksOf(body, sizeBytesMax, free)
+}
+
+async function* chunksOf(
+  body: IncomingMessage,
+  sizeBytesMax: number,
+  done: (chunk: Buffer) => void,
+): AsyncGenerator<Uint8Array> {
   const declared = body.headers['content-length']
   if (declared !== undefined && Number(declared) > sizeBytesMax) throw tooLarge(sizeBytesMax)
   let total = 0
@@ -47,7 +61,7 @@ export async function* readChunks(body: IncomingMessage, sizeBytesMax: number): 
       if (total > sizeBytesMax) throw tooLarge(sizeBytesMax)
       const since = performance.now()
       yield next.value
-      notePassed(next.value)
+      done(next.value)
       // While the consumer is busy the client waits for us, which is not its fault.
       windowBytes += ((performance.now() - since) * BODY_THROUGHPUT_MIN_BYTES_PER_S) / 1000
     }
@@ -113,7 +127,7 @@ class Gathered implements Disposable {
 }
 
 export async function readBytes(body: IncomingMessage, sizeBytesMax: number): Promise<Buffer> {
-  return gather(readChunks(body, sizeBytesMax))
+  return gather(passChunks(body, sizeBytesMax))
 }
 
 /** The whole; the chunks know their limit. */
@@ -188,7 +202,7 @@ export async function* readLines(
       throw new HubError('TooLarge', `More than ${BLANK_LINES_MAX} lines are blank`)
     return null
   }
-  for await (const chunk of readChunks(body, limits.bodyMaxBytes)) {
+  for await (const chunk of passChunks(body, limits.bodyMaxBytes)) {
     let start = 0
     while (start < chunk.length) {
       const newline = chunk.indexOf(10, start)

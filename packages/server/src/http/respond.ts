@@ -89,19 +89,25 @@ function bodyOf(reply: Reply): { bytes: Uint8Array; type: string | null } | null
  * all is handed over or the client is gone; throws what the source throws.
  */
 async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const gone = new Promise<void>((resolve) => response.once('close', resolve))
-  let inFlight: Promise<void> = Promise.resolve()
-  for await (const chunk of chunks) {
-    await Promise.race([inFlight, gone])
-    if (response.destroyed) return
-    inFlight = new Promise((resolve) =>
-      response.write(chunk, (error) => {
-        // A broken connection is the client's going away and no failure of ours.
-        if (error) response.destroy()
-        resolve()
-      }),
-    )
+  let isWriting = false
+  let wake = (): void => undefined
+  // One listener for the whole; racing each write against a promise of the end would leave something behind each time.
+  response.once('close', () => wake())
+  const written = (error?: Error | null): void => {
+    // A broken connection is the client's going away and no failure of ours.
+    if (error) response.destroy()
+    isWriting = false
+    wake()
   }
-  await Promise.race([inFlight, gone])
+  const idle = async (): Promise<void> => {
+    if (isWriting && !response.destroyed) await new Promise<void>((resolve) => (wake = resolve))
+  }
+  for await (const chunk of chunks) {
+    await idle()
+    if (response.destroyed) return
+    isWriting = true
+    response.write(chunk, written)
+  }
+  await idle()
   if (!response.destroyed) response.end()
 }

@@ -26,4 +26,9 @@ export class Answers<V extends object> {
     this.#known.set(key, found)
     return found
   }
+
+  /** For changes that are no transaction: objects that a repack removed. */
+  clear(): void {
+    this.#known.clear()
+  }
 }

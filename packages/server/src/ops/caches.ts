@@ -64,8 +64,8 @@ export class Caches {
     maxSize: XORB_TABLE_CACHE_MAX_BYTES,
     sizeCalculation: (table) => table.count * 40 + 100,
   })
-  /** When a whole pass over a blob last found it sound, by key. */
-  readonly checkedAt = new LRUCache<string, number>({ max: DOWNLOAD_CHECKED_MAX })
+  /** CRC-32 of the blobs that a whole pass has found sound, by key. */
+  readonly crcs = new LRUCache<string, number>({ max: DOWNLOAD_CHECKED_MAX })
   /** By `repoId/commitOid`. */
   readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
   /** What the head of a weight file says, by `repoId/blobOid`. */
@@ -80,6 +80,7 @@ export class Caches {
 
   /** What was removed from a repository must not be found here either. */
   forget(repoId: string): void {
+    this.resolved.clear()
     for (const cache of [this.trees, this.blobs, this.commits])
       for (const key of cache.keys()) if (key.startsWith(`${repoId}/`)) cache.delete(key)
   }

@@ -1,7 +1,6 @@
 /**
  * The bytes behind a file, wherever they lie, as something that can be sent whole or in a range. A full pass checks
- * what it reads against the content's hash and fails before the last bytes are out, so that rot is never delivered
- * as a complete file.
+ * what it reads and fails before the last bytes are out, so that rot is never delivered as a complete file.
  */
 import { createHash } from 'node:crypto'
 
@@ -25,19 +24,28 @@ export function openBytes(bytes: Uint8Array): Content {
   }
 }
 
-/** Passes chunks on, and holds the last one back until the whole is known to have the right sha256: `onSound`. */
+/** Looks at a whole content piece by piece, and is asked once, at its end, whether it was the right one. */
+export interface Check {
+  update(bytes: Uint8Array): void
+  isSound(): boolean
+}
+
+export function sha256Check(oid: string): Check {
+  const hash = createHash('sha256')
+  return { update: (bytes) => void hash.update(bytes), isSound: () => hash.digest('hex') === oid }
+}
+
+/** Passes chunks on, and holds the last one back until the whole is known to be sound. */
 export async function* checked(
   bytes: AsyncIterable<Uint8Array>,
   expected: { oid: string; sizeBytes: number },
-  onSound?: () => void,
+  check: Check,
 ): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256')
   let left = expected.sizeBytes
   for await (const chunk of bytes) {
-    hash.update(chunk)
+    check.update(chunk)
     left -= chunk.length
-    if (left <= 0 && (left < 0 || hash.digest('hex') !== expected.oid)) throw damaged(expected.oid)
-    if (left === 0) onSound?.()
+    if (left <= 0 && (left < 0 || !check.isSound())) throw damaged(expected.oid)
     yield chunk
   }
   if (left > 0) throw damaged(expected.oid)

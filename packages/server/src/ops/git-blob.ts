@@ -4,7 +4,7 @@
  */
 import { HubError } from '@cairn/protocol/errors'
 
-import { GIT_BLOB_HELD_MS, GIT_BLOB_MAX_BYTES, GIT_BLOB_STALL_MS, READ_BUFFER_BYTES } from '../limits.ts'
+import { GIT_BLOB_HELD_MS, GIT_BLOB_MAX_BYTES, GIT_BLOB_STALL_MS, READ_WHOLE_MAX_BYTES } from '../limits.ts'
 import type { ByteRange } from '../store/blobs/blob-store.ts'
 import type { Share } from './byte-budget.ts'
 import type { Content } from './content.ts'
@@ -31,7 +31,7 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
     async open(range = { start: 0, end: sizeBytes - 1 }) {
       // Held before the answer begins, so that a refusal can still be one.
       const held = await hold()
-      if (sizeBytes > READ_BUFFER_BYTES) return pieces(hold, held, range)
+      if (sizeBytes > READ_WHOLE_MAX_BYTES) return pieces(hold, held, range)
       const bytes = held.bytes!.subarray(range.start, range.end + 1)
       held.drop()
       return once(bytes)
@@ -50,11 +50,11 @@ async function* pieces(
 ): AsyncGenerator<Uint8Array> {
   let held = first
   try {
-    for (let at = start; at <= end; at += READ_BUFFER_BYTES) {
+    for (let at = start; at <= end; at += READ_WHOLE_MAX_BYTES) {
       if (held.bytes === null) held = await hold()
       // A copy: a view would keep the whole blob for as long as this piece is on its way.
-      const piece = Buffer.from(held.bytes!.subarray(at, Math.min(at + READ_BUFFER_BYTES, end + 1)))
-      if (at + READ_BUFFER_BYTES > end) held.drop()
+      const piece = Buffer.from(held.bytes!.subarray(at, Math.min(at + READ_WHOLE_MAX_BYTES, end + 1)))
+      if (at + READ_WHOLE_MAX_BYTES > end) held.drop()
       else held.touch()
       yield piece
     }

@@ -1,11 +1,12 @@
 /**
- * From how a file is stored to its bytes. Hashing costs as much as sending, so a blob that was found sound is believed
- * for a while: rot is noticed within `DOWNLOAD_CHECK_MS`, not at each download.
+ * From how a file is stored to its bytes. sha256 costs more than sending, so it is computed in the first whole pass over
+ * a blob; later passes are compared with the CRC-32 of that one, which finds what disks and memory do to bytes.
  */
-import { DOWNLOAD_CHECK_MS } from '../limits.ts'
+import { crc32 } from 'node:zlib'
+
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
-import { checked, type Content } from './content.ts'
+import { checked, sha256Check, type Check, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { openXetFile } from './xet/bridge.ts'
 
@@ -16,10 +17,30 @@ export function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent
     sizeBytes: stored.sizeBytes,
     open: async (range) => {
       const bytes = await ctx.blobs.read(key, range)
-      const { checkedAt } = ctx.caches
-      const isRecent = ctx.clock() - (checkedAt.get(key) ?? -Infinity) < DOWNLOAD_CHECK_MS
-      if (range !== undefined || isRecent) return bytes
-      return checked(bytes, stored, () => checkedAt.set(key, ctx.clock()))
+      return range === undefined ? checked(bytes, stored, crcCheck(ctx.caches.crcs, key, stored.oid)) : bytes
+    },
+  }
+}
+
+/** `known`: CRC-32 of the contents that were found sound. */
+function crcCheck(
+  known: { get(key: string): number | undefined; set(key: string, crc: number): unknown },
+  key: string,
+  oid: string,
+): Check {
+  const expected = known.get(key)
+  const first = expected === undefined ? sha256Check(oid) : null
+  let crc = 0
+  return {
+    update(bytes) {
+      crc = crc32(bytes, crc)
+      first?.update(bytes)
+    },
+    isSound() {
+      if (first === null) return crc === expected
+      const isSound = first.isSound()
+      if (isSound) known.set(key, crc)
+      return isSound
     },
   }
 }

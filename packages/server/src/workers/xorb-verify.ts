@@ -8,6 +8,7 @@ import { XET_HASH_BYTES, type XetHash } from '@cairn/protocol/xet/hash'
 import { createXorbHash } from '@cairn/protocol/xet/tree-hash'
 import { createXorbParser, type XorbChunk } from '@cairn/protocol/xet/xorb'
 
+import { free } from '../free.ts'
 import {
   XORB_BATCH_BYTES,
   XORB_BATCH_RAW_BYTES,
@@ -81,6 +82,7 @@ export async function verifyXorb(
       entries.push({ hash: raw, physicalEnd: chunk.physicalEnd, rawEnd: rawBytes })
     })
     await store(serialized)
+    free(serialized)
   }
 
   for await (const piece of source) {
@@ -103,16 +105,21 @@ export async function verifyXorb(
 
 /**
  * The content of a run of stored chunks, verified against their raw hashes: FormatError means that the store has
- * rotted. `serialized` may be reused as soon as the promise settles.
+ * rotted. `serialized`, memory of its own, is used up.
  */
 export async function decodeChunks(
   pool: XorbPool,
-  serialized: Uint8Array,
+  serialized: Uint8Array<ArrayBuffer>,
   expectedHashes: Uint8Array,
 ): Promise<Uint8Array> {
   if (expectedHashes.length <= XORB_INLINE_CHUNKS_MAX * XET_HASH_BYTES)
     return decodeInline(serialized, expectedHashes, 0)
-  const copy = new Uint8Array(serialized)
-  const { bytes } = await pool.run({ kind: 'decode', serialized: copy, position: 0, expectedHashes })
+  const { bytes, serialized: back } = await pool.run({
+    kind: 'decode',
+    serialized,
+    position: 0,
+    expectedHashes,
+  })
+  free(back)
   return bytes
 }

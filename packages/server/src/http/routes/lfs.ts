@@ -22,7 +22,7 @@ import {
   type LfsPlan,
 } from '../../ops/lfs.ts'
 import { grantCas } from '../../ops/xet/grants.ts'
-import { readChunks, readJson } from '../body.ts'
+import { passChunks, readJson } from '../body.ts'
 import { OPAQUE_HEADERS } from '../content-headers.ts'
 import { clientOf, countDownload } from '../count-download.ts'
 import { firstOf, readDigits } from '../query.ts'
@@ -72,7 +72,7 @@ export const lfsRoutes: readonly Route[] = [
     async handle(call) {
       const address = addressOf(call, 'put')
       const repo = await openAddress(call.ops, call.repo, address, signatureOf(call))
-      await receiveObject(call.ops, repo, address, readChunks(call.body, address.sizeBytes))
+      await receiveObject(call.ops, repo, address, passChunks(call.body, address.sizeBytes))
       return { status: 200 }
     },
   },
@@ -122,7 +122,7 @@ export const lfsRoutes: readonly Route[] = [
       const { etag } = await receivePart(
         call.ops,
         address,
-        readChunks(call.body, address.sizeBytes),
+        passChunks(call.body, address.sizeBytes),
         address.sizeBytes,
       )
       return { status: 200, headers: { ETag: `"${etag}"` } }

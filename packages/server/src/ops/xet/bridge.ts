@@ -2,12 +2,13 @@
 import { HubError } from '@cairn/protocol/errors'
 import { walkReconstruction } from '@cairn/protocol/xet/reconstruction'
 
+import { free } from '../../free.ts'
 import { BRIDGE_STEP_RAW_MAX_BYTES } from '../../limits.ts'
 import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow, StoredContent } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
 import { decodeChunks } from '../../workers/xorb-verify.ts'
-import { checked, type Content } from '../content.ts'
+import { checked, sha256Check, type Content } from '../content.ts'
 import type { OpsContext } from '../context.ts'
 import { tableOf } from './tables.ts'
 
@@ -24,7 +25,9 @@ export function openXetFile(
       const file = await ctx.catalog.rows.xet.getFile(repo.id, stored.xetHash)
       if (file === null) throw new HubError('Internal', `The Xet file ${stored.xetHash} is gone`)
       const bytes = decodeRange(ctx, file, file.terms, range ?? null)
-      return range === undefined ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }) : bytes
+      return range === undefined
+        ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }, sha256Check(stored.oid))
+        : bytes
     },
   }
 }
@@ -43,12 +46,18 @@ export async function* decodeRange(
   )
   // The next step is read and decoded while the last one is being sent.
   let next: Promise<Uint8Array> | null = null
+  let sent: Uint8Array | null = null
   for await (const step of steps) {
     const ready = next
     next = decodeStep(ctx, domainId, step)
     // Awaited one step later; until then a failure must not count as unhandled.
     next.catch(() => undefined)
-    if (ready !== null) yield await ready
+    if (ready === null) continue
+    const bytes = await ready
+    yield bytes
+    // Asked for the next one, the consumer has done with the one before this.
+    if (sent !== null) free(sent)
+    sent = bytes
   }
   if (next !== null) yield await next
 }

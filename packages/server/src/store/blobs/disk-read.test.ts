@@ -91,9 +91,9 @@ test('among many readers each further one holds less, and all get the same bytes
     const first = (await reader.next()).value as Buffer
     expect(first.equals(content.subarray(0, first.length))).toBe(true)
     heldBytes += 2 * first.length
-    if (index < 100) expect(first.length).toBe(READ_BUFFER_BYTES)
+    if (index < 48) expect(first.length).toBe(READ_BUFFER_BYTES)
   }
-  expect(heldBytes).toBeLessThan(READ_BUFFERS_HELD_MAX_BYTES * 2)
+  expect(heldBytes).toBeLessThan(READ_BUFFERS_HELD_MAX_BYTES * 2.5)
   const last = readers.pop()!
   let at = 64 * 1024
   for (let next = await last.next(); !next.done; next = await last.next()) {

@@ -4,11 +4,11 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 
-import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES } from '../../limits.ts'
+import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES, READ_WHOLE_MAX_BYTES } from '../../limits.ts'
 import type { BufferPool } from './buffer-pool.ts'
 
 /**
- * Takes over the file. A stretch of at most one buffer is read at once, so that nothing stays open for it. Throws
+ * Takes over the file. A short stretch is read at once, so that nothing stays open for it. Throws
  * when the file ends early, whoever truncated it.
  */
 export async function readFrom(
@@ -17,7 +17,8 @@ export async function readFrom(
   sizeBytes: number,
   pool: BufferPool,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (sizeBytes > pool.bufferBytes) return closingUnstarted(file, chunksOf(file, offset, sizeBytes, pool))
+  if (sizeBytes > Math.min(READ_WHOLE_MAX_BYTES, pool.bufferBytes))
+    return closingUnstarted(file, chunksOf(file, offset, sizeBytes, pool))
   try {
     const chunk = Buffer.allocUnsafeSlow(sizeBytes)
     await fill(file, chunk, offset)
