@@ -18,7 +18,7 @@ const LINE_MAX_BYTES = PATH_LENGTH_MAX_BYTES + 128
 
 /**
  * `rev-list` walks and finds that nothing is missing, `cat-file` adds types and sizes. One's output is the other's
- * input; it passes through unread.
+ * input; it passes through unread. Comes as git writes it, some hundred at a time.
  */
 export async function* listNewObjects(
   helper: GitHelper,
@@ -26,7 +26,7 @@ export async function* listNewObjects(
   tips: readonly string[],
   known: readonly string[],
   signal: AbortSignal,
-): AsyncGenerator<NewObjectFacts> {
+): AsyncGenerator<NewObjectFacts[]> {
   // A slot for each push bounds how many of these there are.
   const call = { gitDir, signal, resident: true }
   const format = '--batch-check=%(objectname) %(objecttype) %(objectsize) %(rest)'
@@ -40,7 +40,7 @@ export async function* listNewObjects(
   walk.stream.once('error', () => facts.stream.end())
   let isRead = false
   try {
-    for await (const line of split(facts.stream as AsyncIterable<Buffer>, 0x0a)) yield parseFacts(line)
+    for await (const lines of split(facts.stream as AsyncIterable<Buffer>, 0x0a)) yield lines.map(parseFacts)
     isRead = true
   } finally {
     if (!isRead) for (const git of [walk, facts]) git.kill()
@@ -56,14 +56,15 @@ export async function* listNewPaths(
   tips: readonly string[],
   known: readonly string[],
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array[]> {
   const shown = ['--format=', '--name-only', '-z', '-r', '-c', '--root', '--no-renames', '--diff-filter=d']
   const args = ['log', ...shown, '--stdin']
   const git = await helper.spawnGit({ args, gitDir, signal, resident: true })
   git.stream.end(revisions(tips, known))
   let isRead = false
   try {
-    for await (const path of split(git.stream as AsyncIterable<Buffer>, 0)) if (path.length > 0) yield path
+    for await (const paths of split(git.stream as AsyncIterable<Buffer>, 0))
+      yield paths.filter((path) => path.length > 0)
     isRead = true
   } finally {
     if (!isRead) git.kill()
@@ -84,16 +85,18 @@ function parseFacts(line: Buffer): NewObjectFacts {
 }
 
 /** Lines, or what stands between NULs. Nothing that git prints here is longer than a path and a little. */
-async function* split(chunks: AsyncIterable<Buffer>, end: number): AsyncGenerator<Buffer> {
+async function* split(chunks: AsyncIterable<Buffer>, end: number): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const pieces: Buffer[] = []
     let at = 0
     for (let next = bytes.indexOf(end); next >= 0; next = bytes.indexOf(end, at)) {
-      yield bytes.subarray(at, next)
+      pieces.push(bytes.subarray(at, next))
       at = next + 1
     }
     rest = bytes.subarray(at)
+    yield pieces
     if (rest.length > LINE_MAX_BYTES)
       throw new PackRefusedError(`a path is longer than ${PATH_LENGTH_MAX_BYTES} bytes`)
   }

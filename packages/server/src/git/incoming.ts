@@ -67,7 +67,7 @@ export class Incoming implements AsyncDisposable {
     tips: readonly string[],
     known: readonly string[],
     signal: AbortSignal,
-  ): AsyncIterable<NewObjectFacts> {
+  ): AsyncIterable<NewObjectFacts[]> {
     return listNewObjects(this.#helper, this.#gitDir, tips, known, bounded(signal))
   }
 
@@ -76,7 +76,7 @@ export class Incoming implements AsyncDisposable {
     tips: readonly string[],
     known: readonly string[],
     signal: AbortSignal,
-  ): AsyncIterable<Uint8Array> {
+  ): AsyncIterable<Uint8Array[]> {
     return listNewPaths(this.#helper, this.#gitDir, tips, known, bounded(signal))
   }
 

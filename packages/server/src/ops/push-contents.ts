@@ -83,14 +83,15 @@ async function assertObjects(
       if (problem !== null && wrong.length < PUSH_PROBLEMS_NAMED_MAX) wrong.push(`  ${path}: ${problem}`)
     }
   }
-  for await (const { oid, type, sizeBytes, path } of objects) {
-    if (type !== 'blob') continue
-    if (sizeBytes > REGULAR_FILE_MAX_BYTES && large.length < PUSH_PROBLEMS_NAMED_MAX)
-      large.push(`  ${shown(path)} (${(sizeBytes / MIB).toFixed(1)} MiB)`)
-    if (sizeBytes < POINTER_MIN_BYTES || sizeBytes >= LFS_POINTER_MAX_BYTES) continue
-    small.push({ oid, path: Uint8Array.from(path) })
-    if (small.length >= PUSH_OBJECTS_AT_ONCE) await lookAtSmall()
-  }
+  for await (const some of objects)
+    for (const { oid, type, sizeBytes, path } of some) {
+      if (type !== 'blob') continue
+      if (sizeBytes > REGULAR_FILE_MAX_BYTES && large.length < PUSH_PROBLEMS_NAMED_MAX)
+        large.push(`  ${shown(path)} (${(sizeBytes / MIB).toFixed(1)} MiB)`)
+      if (sizeBytes < POINTER_MIN_BYTES || sizeBytes >= LFS_POINTER_MAX_BYTES) continue
+      small.push({ oid, path: Uint8Array.from(path) })
+      if (small.length >= PUSH_OBJECTS_AT_ONCE) await lookAtSmall()
+    }
   await lookAtSmall()
   if (large.length > 0) throw tooLarge(large)
   if (wrong.length > 0)
@@ -132,15 +133,16 @@ function pointerProblem({ oid, sizeBytes }: LfsPointer, stored: StoredContent | 
   return stored.sizeBytes === sizeBytes ? null : `${oid} has ${stored.sizeBytes} bytes, not ${sizeBytes}`
 }
 
-async function assertPaths(paths: AsyncIterable<Uint8Array>): Promise<void> {
+async function assertPaths(paths: AsyncIterable<Uint8Array[]>): Promise<void> {
   const wrong = new Set<string>()
-  for await (const path of paths) {
-    try {
-      assertRepoPath(decodeName(path))
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error
-      wrong.add(`  ${error.message}`)
-    }
+  for await (const some of paths) {
+    for (const path of some)
+      try {
+        assertRepoPath(decodeName(path))
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error
+        if (wrong.size < PUSH_PROBLEMS_NAMED_MAX) wrong.add(`  ${error.message}`)
+      }
     if (wrong.size >= PUSH_PROBLEMS_NAMED_MAX) break
   }
   if (wrong.size > 0) throw new ContentsRefusedError('paths are not allowed', [...wrong])
