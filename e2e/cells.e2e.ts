@@ -1,11 +1,11 @@
 /** What docs/compatibility.md is made of cannot be made up. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { clientFault, noteCell, type Cell } from './cells.ts'
+import { noteCell, type Cell } from './cells.ts'
 
 let work: string
 beforeEach(async () => {
@@ -14,13 +14,6 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.unstubAllEnvs()
   await rm(work, { recursive: true, force: true })
-})
-
-test('a fault names the line of the installed client, while it is there', async () => {
-  await writeFile(join(work, 'client.py'), 'import os\n\nraise ValueError("no")\n')
-  const place = { root: work, path: 'client.py', line: 'raise ValueError' }
-  expect(await clientFault('raises', place)).toEqual({ says: 'raises', at: 'client.py:3' })
-  await expect(clientFault('raises', { ...place, line: 'raise TypeError' })).rejects.toThrow('any more')
 })
 
 test('a cell is one line in the folder that the run names', async () => {

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, mkdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { test } from 'vitest'
@@ -19,25 +18,17 @@ export interface Setting {
   xet: boolean | null
 }
 
-/** The step is not possible for a reason that lies in the client, and this is the place in its own source. */
-export interface ClientFault {
-  says: string
-  /** File and line as installed: `huggingface_hub/file_download.py:1234`. */
-  at: string
-}
-
-export type Result = 'pass' | 'fail' | 'absent' | 'fault'
+export type Result = 'pass' | 'fail' | 'absent'
 
 export interface Cell extends Setting {
   step: string
   result: Result
-  fault?: ClientFault
 }
 
 /** This version of the client has no such call: the cell is a dash. */
 export const ABSENT = Symbol('the client has no such call')
 
-export type Outcome = ClientFault | typeof ABSENT | void
+export type Outcome = typeof ABSENT | void
 
 /** One line a cell, one file a process: several test processes write at a time. */
 const file = `${randomUUID()}.ndjson`
@@ -50,8 +41,8 @@ export function noteCell(cell: Cell): void {
 }
 
 /**
- * Tests that are cells: a body that returns is a pass, one that throws a failure of the test too. It may return
- * `ABSENT`, or what `clientFault` found. The step is the test's name and the row of the table.
+ * Tests that are cells: a body that returns is a pass, or `ABSENT`; one that throws is a failure of the test too. The
+ * step is the test's name and the row of the table.
  */
 export function cellsOf(
   setting: Setting,
@@ -61,26 +52,10 @@ export function cellsOf(
     test.skipIf(options.skip === true)(step, async () => {
       try {
         const outcome = await body()
-        if (outcome === undefined) noteCell({ ...setting, step, result: 'pass' })
-        else if (outcome === ABSENT) noteCell({ ...setting, step, result: 'absent' })
-        else noteCell({ ...setting, step, result: 'fault', fault: outcome })
+        noteCell({ ...setting, step, result: outcome === ABSENT ? 'absent' : 'pass' })
       } catch (error) {
         noteCell({ ...setting, step, result: 'fail' })
         throw error
       }
     })
-}
-
-/**
- * Cites the installed client: the line of `path` below `root` that holds `line`. Throws when the client no longer says
- * so; then the fault may be gone and the cell can be a pass.
- */
-export async function clientFault(
-  says: string,
-  { root, path, line }: { root: string; path: string; line: string },
-): Promise<ClientFault> {
-  const lines = (await readFile(join(root, path), 'utf8')).split('\n')
-  const index = lines.findIndex((text) => text.includes(line))
-  if (index === -1) throw new Error(`${path} does not say '${line}' any more`)
-  return { says, at: `${path}:${index + 1}` }
 }
