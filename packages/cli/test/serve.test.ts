@@ -228,13 +228,16 @@ test('fsck tells what is wrong with a running hub and with one at rest, and mend
   await cairn(['admin', 'repo', 'create', 'admin/two', '--data', data])
   expect(await fsck()).toEqual({ code: 0, out: '', err: '2 repositories checked, no problem is left.\n' })
 
-  const { storageId } = JSON.parse((await fsck('admin/one', '--json')).out) as { storageId: string }
+  const listed = await cairn(['admin', 'repo', 'list', '--json', '--data', data])
+  const { storageId } = (JSON.parse(listed.out) as { id: string; storageId: string }[]).find(
+    ({ id }) => id === 'admin/one',
+  )!
   const heads = join(data, 'repos', storageId.slice(-2), `${storageId}.git`, 'refs/heads')
   await rm(join(heads, 'main'))
   const found = await fsck()
   expect(found).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^cairn: problems left in 2 checked repositories: 1;/),
+    err: expect.stringMatching(/^cairn: problems left: 1 \(2 repositories checked\);/),
   })
   expect(found.out).toMatch(
     /^model admin\/one: refs\/heads\/main: git has no such ref, the catalog [0-9a-f]{40}\n$/,

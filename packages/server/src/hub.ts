@@ -12,6 +12,7 @@ import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
+import { hubWork } from './ops/admin-work.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
 import { Budgets } from './ops/byte-budget.ts'
 import { Caches } from './ops/caches.ts'
@@ -20,6 +21,7 @@ import type { Log, OpsContext } from './ops/context.ts'
 import { DownloadCounter } from './ops/downloads.ts'
 import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
+import { RemovalGate } from './ops/removal-gate.ts'
 import { Signer } from './ops/signer.ts'
 import { nativePrimitives } from './primitives.ts'
 import { DiskBlobStore } from './store/blobs/disk.ts'
@@ -71,6 +73,7 @@ export async function createHub(
     caches: new Caches(),
     budgets: new Budgets(),
     repoQueue: new KeyedQueue(),
+    removals: new RemovalGate(clock),
     downloads,
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
@@ -80,7 +83,7 @@ export async function createHub(
     log,
   }
   await repairDirty(ops)
-  const deps: AdminDeps = { catalog, clock, random, repos: adminRepos(ops) }
+  const deps: AdminDeps = { catalog, clock, random, repos: adminRepos(ops), work: hubWork(ops) }
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),

@@ -9,11 +9,12 @@ import { lfsKey } from '../src/store/keys.ts'
 import { commit, createRepo, file, getJson, lfsFile, sha256, uploadLfs } from './client.ts'
 import { expectRefusal, post } from './refusal.ts'
 
-interface Check {
-  id: string
-  storageId: string
-  left: number
-  problems: { subject: string; message: string; repaired: boolean }[]
+interface Step {
+  cursor: string | null
+  at: string
+  done: number
+  total: number | null
+  findings: { subject: string; message: string; state: string }[]
 }
 
 let hub: TestHub
@@ -22,42 +23,47 @@ beforeAll(async () => {
 })
 afterAll(() => hub[Symbol.asyncDispose]())
 
-const check = (args: object): Promise<Check | null> =>
-  getJson<Check | null>(hub, 'root', '/api/admin', post({ resource: 'repo', verb: 'check', args }))
+const fsck = (args: object): Promise<Step> =>
+  getJson<Step>(hub, 'root', '/api/admin', post({ resource: 'hub', verb: 'fsck', args }))
 
 /** A repository with one small and one large file. */
-async function make(name: string): Promise<{ id: string; repo: Check; blobPath: string; gitDir: string }> {
+async function make(
+  name: string,
+): Promise<{ id: string; storageId: string; blobPath: string; gitDir: string }> {
   const id = await createRepo(hub, 'alice', `alice/${name}`)
   const content = `weights of ${name}`
   await uploadLfs(hub, 'alice', id, content)
   await commit(hub, 'alice', id, [file('a.txt', name), lfsFile('big.bin', content)])
-  const repo = await checkOf(id)
-  const { domainId } = (await hub.hub.ops.catalog.rows.repos.get(repo.storageId))!
+  const row = await hub.hub.ops.catalog.rows.repos.getByName('default', 'model', 'alice', name)
+  const { id: storageId, domainId } = row!
   return {
     id,
-    repo,
+    storageId,
     blobPath: join(hub.dataDir, 'blobs', 'blobs', lfsKey(domainId, sha256(content))),
-    gitDir: join(hub.dataDir, 'repos', repo.storageId.slice(-2), `${repo.storageId}.git`),
+    gitDir: join(hub.dataDir, 'repos', storageId.slice(-2), `${storageId}.git`),
   }
 }
 
-async function checkOf(id: string, options: object = {}): Promise<Check> {
+async function problemsOf(id: string, options: object = {}): Promise<Step['findings']> {
   const [namespace, name] = id.split('/')
-  return (await check({ repo: { namespace, name }, ...options }))!
+  const { findings, cursor } = await fsck({ repo: { namespace, name }, ...options })
+  expect(cursor).toBeNull()
+  return findings
 }
 
 test('a whole repository has no problems, and each is visited once', async () => {
   await make('one')
   await make('two')
   const seen: string[] = []
-  let after: string | null = null
-  for (let next = await check({ after }); next !== null; next = await check({ after })) {
-    expect(next.problems).toEqual([])
-    seen.push(next.id)
-    after = next.storageId
-    if (next.left === 0) expect(await check({ after })).toBeNull()
-  }
-  expect(seen.toSorted()).toEqual(['alice/one', 'alice/two'])
+  let cursor: string | null = null
+  do {
+    const step = await fsck({ cursor })
+    expect(step.findings).toEqual([])
+    if (cursor === null) expect(step.total).toBe(2)
+    seen.push(...Array(step.done).fill(step.at))
+    cursor = step.cursor
+  } while (cursor !== null)
+  expect(seen.toSorted()).toEqual(['model alice/one', 'model alice/two'])
 })
 
 test('refs that differ from the catalog are named, and repaired when asked', async () => {
@@ -68,14 +74,14 @@ test('refs that differ from the catalog are named, and repaired when asked', asy
   await writeFile(main, `${first}\n`)
   await writeFile(join(gitDir, 'refs/heads/stray'), right)
 
-  const found = await checkOf(id)
-  expect(found.problems.map(({ subject, repaired }) => [subject, repaired])).toEqual([
-    ['refs/heads/main', false],
-    ['refs/heads/stray', false],
+  const found = await problemsOf(id)
+  expect(found.map(({ subject, state }) => [subject, state])).toEqual([
+    [`model ${id}: refs/heads/main`, 'problem'],
+    [`model ${id}: refs/heads/stray`, 'problem'],
   ])
   expect(await readFile(main, 'utf8')).toBe(`${first}\n`)
-  expect((await checkOf(id, { repair: true })).problems.every(({ repaired }) => repaired)).toBe(true)
-  expect((await checkOf(id)).problems).toEqual([])
+  expect((await problemsOf(id, { repair: true })).every(({ state }) => state === 'repaired')).toBe(true)
+  expect(await problemsOf(id)).toEqual([])
   expect(await readFile(main, 'utf8')).toBe(right)
 })
 
@@ -84,12 +90,12 @@ test('a content that is gone or short is named with its path', async () => {
   const bytes = await readFile(blobPath)
   await writeFile(`${blobPath}.new`, bytes.subarray(1))
   await rm(blobPath)
-  expect((await checkOf(id)).problems).toMatchObject([
-    { subject: 'big.bin', message: expect.stringContaining('missing') },
+  expect(await problemsOf(id)).toMatchObject([
+    { subject: `model ${id}: big.bin`, message: expect.stringContaining('missing') },
   ])
   await writeFile(blobPath, bytes.subarray(1))
-  expect((await checkOf(id)).problems).toMatchObject([
-    { subject: 'big.bin', message: expect.stringContaining(`${bytes.length - 1} bytes`) },
+  expect(await problemsOf(id)).toMatchObject([
+    { subject: `model ${id}: big.bin`, message: expect.stringContaining(`${bytes.length - 1} bytes`) },
   ])
 })
 
@@ -99,26 +105,25 @@ test('a flipped bit is found when every content is read', async () => {
   bytes[0]! ^= 1
   await rm(blobPath)
   await writeFile(blobPath, bytes)
-  expect((await checkOf(id)).problems).toEqual([])
-  expect((await checkOf(id, { full: true })).problems).toMatchObject([
-    { subject: 'big.bin', message: expect.stringContaining('sha256') },
+  expect(await problemsOf(id)).toEqual([])
+  expect(await problemsOf(id, { full: true })).toMatchObject([
+    { subject: `model ${id}: big.bin`, message: expect.stringContaining('sha256') },
   ])
 })
 
 test('a missing git object is found, and then no ref is touched', async () => {
-  const { id, repo, gitDir } = await make('hole')
-  const { oid } = (await hub.hub.ops.catalog.rows.refs.get(repo.storageId, 'refs/heads/main'))!
+  const { id, storageId, gitDir } = await make('hole')
+  const { oid } = (await hub.hub.ops.catalog.rows.refs.get(storageId, 'refs/heads/main'))!
   await rm(join(gitDir, 'objects', oid.slice(0, 2), oid.slice(2)))
-  const { problems } = await checkOf(id, { repair: true })
-  expect(problems).toContainEqual({
-    subject: 'refs/heads/main',
+  expect(await problemsOf(id, { repair: true })).toContainEqual({
+    subject: `model ${id}: refs/heads/main`,
     message: `the object ${oid} is missing`,
-    repaired: false,
+    state: 'problem',
   })
   expect((await readFile(join(gitDir, 'refs/heads/main'), 'utf8')).trim()).toBe(oid)
 })
 
 test('only an administrator may ask', async () => {
-  const request = post({ resource: 'repo', verb: 'check', args: {} })
+  const request = post({ resource: 'hub', verb: 'fsck', args: {} })
   await expectRefusal(await hub.fetch('alice', '/api/admin', request), 'Forbidden')
 })

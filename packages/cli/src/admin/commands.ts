@@ -2,9 +2,10 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
 import { CliError, UsageError, type CliIo } from '../io.ts'
+import { addMaintenance } from './maintenance.ts'
 import type { MigrateOptions } from './migrate-database.ts'
+import { repoArgs, repoName, targetOf, type Options } from './options.ts'
 import type { AdminAnswer } from './print.ts'
-import type { Target } from './send.ts'
 
 /** The largest secret that is read from a file or from stdin. */
 const TOKEN_FILE_MAX_BYTES = 16 * 1024
@@ -14,8 +15,6 @@ interface AdminRequest {
   verb: 'create' | 'list' | 'delete' | 'restore' | 'repack'
   args: Record<string, unknown>
 }
-
-type Options = Record<string, string | boolean | number | undefined>
 
 export function addAdminCommands(program: Command, io: CliIo): void {
   const admin = program
@@ -185,36 +184,7 @@ Examples:
     request('registry', 'delete', { registry: name }),
   )
 
-  admin
-    .command('fsck [id]')
-    .description('check repositories: refs, objects, and the contents that they name')
-    .option('--type <type>', 'of the named one: model, dataset or space', 'model')
-    .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
-    .option('--full', 'read every content and compare its sha256')
-    .option('--repair', "bring git's refs to what the catalog says")
-    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
-    .option('--endpoint <url>', 'a hub elsewhere, with the token in HF_TOKEN')
-    .option('--json', 'print what was found as JSON, one repository a line')
-    .addHelpText(
-      'after',
-      `
-Exits with 1 when a problem is left. Goes on beside requests.
-
-Examples:
-  $ cairn admin fsck
-  $ cairn admin fsck acme/tiny --full
-  $ cairn admin fsck --repair --json --data /srv/cairn`,
-    )
-    .action(async (id: string | undefined, options: Options) => {
-      const { checkRepos } = await import('./fsck.ts')
-      const named = id === undefined ? null : repoArgs(id, options)
-      const { full, repair, json } = options
-      await checkRepos(
-        targetOf(options),
-        { named, full: full === true, repair: repair === true, json: json === true },
-        io,
-      )
-    })
+  addMaintenance(admin, io)
 
   admin
     .command('migrate-database')
@@ -238,30 +208,12 @@ Examples:
     })
 }
 
-function targetOf(options: Options): Target {
-  return {
-    data: options['data'] as string | undefined,
-    endpoint: options['endpoint'] as string | undefined,
-  }
-}
-
 function request(resource: string, verb: AdminRequest['verb'], args: AdminRequest['args']): AdminRequest {
   return {
     resource,
     verb,
     args: Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)),
   }
-}
-
-function repoArgs(id: string | undefined, options: Options): AdminRequest['args'] {
-  return { type: options['type'], registry: options['registry'], ...repoName(id) }
-}
-
-function repoName(id: string | undefined): { namespace: string; name: string } {
-  const [namespace, name, ...rest] = (id ?? '').split('/')
-  if (!namespace || !name || rest.length > 0)
-    throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
-  return { namespace, name }
 }
 
 function parseGrants(text: string): unknown {

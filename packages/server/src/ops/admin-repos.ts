@@ -7,7 +7,6 @@ import { assertInstanceAdmin, repoFor } from './access.ts'
 import type { AdminRepoOps } from './admin.ts'
 import type { OpsContext } from './context.ts'
 import { deleteRepo, listDeletedRepos, purgeTime, restoreRepo } from './deleted-repos.ts'
-import { checkRepo } from './fsck.ts'
 import { packRepo } from './housekeeping.ts'
 import { registryFor } from './locate.ts'
 import { createRepo } from './repos.ts'
@@ -50,25 +49,6 @@ export function adminRepos(ctx: OpsContext): AdminRepoOps {
         deletedAt: formatDate(repo.deletedAt ?? 0),
         restorableUntil: formatDate(purgeTime(ctx, repo.deletedAt ?? 0)),
       }))
-    },
-    async check(principal, { repo: named, after, repair, full }) {
-      assertInstanceAdmin(principal)
-      const { repos } = ctx.catalog.rows
-      const [repo] =
-        named === null
-          ? await repos.list(null, after, 1)
-          : [
-              await repoFor(
-                ctx,
-                principal,
-                { ...named, registry: await registryFor(ctx, named.registry) },
-                'admin',
-              ),
-            ]
-      if (repo === undefined) return null
-      const problems = await checkRepo(ctx, repo, { repair, full })
-      const left = named === null ? await repos.count(null, repo.id) : 0
-      return { id: formatRepoId(repo), type: repo.type, storageId: repo.id, left, problems }
     },
     async repack(principal, { registry: name, type, namespace, name: repoName, prune }) {
       assertInstanceAdmin(principal)

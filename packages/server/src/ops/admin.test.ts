@@ -23,9 +23,9 @@ beforeEach(async () => {
       delete: record('delete'),
       restore: record('restore'),
       list: record('list'),
-      check: () => Promise.resolve(null),
       repack: record('repack'),
     },
+    work: {},
   })
 })
 afterEach(() => deps[Symbol.asyncDispose]())

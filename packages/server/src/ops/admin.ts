@@ -3,14 +3,13 @@
  * the operations themselves.
  */
 import { HubError } from '@cairn/protocol/errors'
-import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
+import type { RepoType } from '@cairn/protocol/repo-id'
 import { z } from 'zod'
 
 import { ADMIN_LIST_MAX, TOKEN_LIFETIME_MAX_DAYS } from '../limits.ts'
 import { assertInstanceAdmin, type Principal } from './access.ts'
 import {
   emailField,
-  formatIssues,
   fullnameField,
   idField,
   nameField,
@@ -27,6 +26,8 @@ import {
   removeMember,
   setMember,
 } from './accounts.ts'
+import { checked, registryField, repoFields } from './admin-args.ts'
+import type { HubWork } from './admin-work.ts'
 import { listAudit } from './audit-log.ts'
 import type { AccountDeps } from './change.ts'
 import { grantFields } from './grant-input.ts'
@@ -45,18 +46,7 @@ export interface AdminRepo {
 
 type AdminRepoName = Pick<AdminRepo, 'namespace' | 'name'>
 
-/** What a check of one repository found. */
-export interface RepoCheck {
-  id: string
-  type: RepoType
-  /** Its name on disk; what to go on after. */
-  storageId: string
-  /** Repositories after it. */
-  left: number
-  problems: { subject: string; message: string; repaired: boolean }[]
-}
-
-/** What `repo create|list|delete|restore|check|repack` calls. Values come back as JSON for the caller. */
+/** What `repo create|list|delete|restore|repack` calls. Values come back as JSON for the caller. */
 export interface AdminRepoOps {
   create(principal: Principal, repo: AdminRepo & { private: boolean }): Promise<unknown>
   delete(principal: Principal, repo: AdminRepo & { now: boolean }): Promise<unknown>
@@ -65,17 +55,13 @@ export interface AdminRepoOps {
     principal: Principal,
     filter: { registry: RegistryName; limit: number; deleted: boolean },
   ): Promise<unknown[]>
-  /** The named repository, or the first after this storage id in the order of storage ids; null: none is left. */
-  check(
-    principal: Principal,
-    which: { repo: AdminRepo | null; after: string | null; repair: boolean; full: boolean },
-  ): Promise<RepoCheck | null>
   /** Packs what has gathered; `prune`: everything anew, without what nothing reaches and whose grace has ended. */
   repack(principal: Principal, repo: AdminRepo & { prune: boolean }): Promise<unknown>
 }
 
 export interface AdminDeps extends AccountDeps {
   repos: AdminRepoOps
+  work: HubWork
 }
 
 export interface AdminRequest {
@@ -92,22 +78,6 @@ const requestSchema = z.strictObject({
   verb: z.string(),
   args: z.record(z.string(), z.unknown()).default({}),
 })
-
-const registryField = z
-  .string()
-  .max(400)
-  .regex(/^[^/]+\/[^/]+$/, 'a registry is given as ORG/SLUG')
-  .transform((text) => {
-    const [org = '', slug = ''] = text.split('/')
-    return { org, slug }
-  })
-
-const repoFields = {
-  registry: registryField.nullish().transform((name) => name ?? null),
-  type: z.enum(REPO_TYPES).default('model'),
-  namespace: nameField,
-  name: nameField,
-}
 
 type Action = (deps: AdminDeps, principal: Principal, args: unknown) => Promise<unknown>
 
@@ -220,18 +190,6 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       }),
       (deps, who, repo) => deps.repos.restore(who, repo),
     ),
-    check: action(
-      z.strictObject({
-        repo: z
-          .strictObject(repoFields)
-          .nullish()
-          .transform((repo) => repo ?? null),
-        after: idField.nullish().transform((id) => id ?? null),
-        repair: z.boolean().default(false),
-        full: z.boolean().default(false),
-      }),
-      (deps, who, which) => deps.repos.check(who, which),
-    ),
     repack: action(z.strictObject({ ...repoFields, prune: z.boolean().default(false) }), (deps, who, repo) =>
       deps.repos.repack(who, repo),
     ),
@@ -242,18 +200,13 @@ const ACTIONS: Record<string, Record<string, Action>> = {
 export async function admin(deps: AdminDeps, principal: Principal, request: unknown): Promise<unknown> {
   assertInstanceAdmin(principal)
   const { resource, verb, args }: AdminRequest = checked(requestSchema, request)
+  if (resource === 'hub' && Object.hasOwn(deps.work, verb)) return deps.work[verb]!(principal, args)
   const verbs = Object.hasOwn(ACTIONS, resource) ? ACTIONS[resource] : undefined
   const run = verbs !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore, check and repack)`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and repack), and hub with ${Object.keys(deps.work).join(', ')}`,
     )
   return run(deps, principal, args)
-}
-
-function checked<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw new HubError('BadRequest', formatIssues(parsed.error).join('; '))
-  return parsed.data
 }

@@ -10,6 +10,7 @@ import type { Budgets } from './byte-budget.ts'
 import type { Caches } from './caches.ts'
 import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
+import type { RemovalGate } from './removal-gate.ts'
 import type { Signer } from './signer.ts'
 
 export interface OpsContext {
@@ -24,6 +25,8 @@ export interface OpsContext {
   budgets: Budgets
   /** Serialises changes of one repository's refs. */
   repoQueue: KeyedQueue
+  /** Every removal of stored bytes goes through it. */
+  removals: RemovalGate
   downloads: DownloadCounter
   /** Objects above `basicMaxBytes` are uploaded in parts, where the client can. */
   lfs: { basicMaxBytes: number; partBytes: number }

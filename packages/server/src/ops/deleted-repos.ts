@@ -106,8 +106,11 @@ export async function purgeRepo(ctx: OpsContext, repoId: string): Promise<void> 
   await ctx.repoQueue.run(repoId, async () => {
     const repo = await ctx.catalog.rows.repos.get(repoId)
     if (repo !== null && (repo.deletedAt === null || canBeRestored(ctx, repo))) return
-    await ctx.git.remove(repoId)
-    await ctx.catalog.tx((rows) => rows.repos.purge(repoId))
+    // While a backup copies, it waits for the next look at deleted repositories.
+    await ctx.removals.remove(async () => {
+      await ctx.git.remove(repoId)
+      await ctx.catalog.tx((rows) => rows.repos.purge(repoId))
+    })
   })
 }
 

@@ -1,5 +1,5 @@
 /**
- * Whether a repository is whole: the catalog's refs are git's, git finds no fault with its objects, and every content
+ * Whether repositories are whole: the catalog's refs are git's, git finds no fault with its objects, and every content
  * that a pointer of its history names is stored. Asked for by an operator, one repository at a time.
  */
 import { FormatError } from '@cairn/protocol/errors'
@@ -9,17 +9,14 @@ import { decodeTerms } from '@cairn/protocol/xet/terms'
 import { GitProcessError } from '../git/helper.ts'
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { lfsKey, xorbKey } from '../store/keys.ts'
+import { repoFor, type Principal } from './access.ts'
+import type { AdminRepo } from './admin.ts'
 import type { OpsContext } from './context.ts'
 import { historyPointers } from './history-pointers.ts'
 import { refsToProject, repairProjection } from './land.ts'
+import { registryFor } from './locate.ts'
 import { openStored } from './stored-content.ts'
-
-export interface Problem {
-  /** What it is about: a ref, a path with its oid, or git's own words. */
-  subject: string
-  message: string
-  repaired: boolean
-}
+import { stepThrough, type Finding, type WalkStep, type WorkStep } from './work-step.ts'
 
 export interface FsckOptions {
   /** Brings git's refs to what the catalog says. Nothing else can be mended from what is there. */
@@ -30,7 +27,49 @@ export interface FsckOptions {
 
 const CONTENTS_AT_ONCE = 500
 
-export async function checkRepo(ctx: OpsContext, repo: RepoRow, options: FsckOptions): Promise<Problem[]> {
+/** One repository after the other. */
+export function fsckHub(ctx: OpsContext, options: FsckOptions, cursor: string | null): Promise<WorkStep> {
+  return stepThrough({ repositories: (after) => nextRepo(ctx, options, after) }, cursor)
+}
+
+/** The named one only. */
+export function fsckRepo(
+  ctx: OpsContext,
+  principal: Principal,
+  { registry, ...name }: AdminRepo,
+  options: FsckOptions,
+  cursor: string | null,
+): Promise<WorkStep> {
+  const only = async (): Promise<WalkStep> => {
+    const locator = { ...name, registry: await registryFor(ctx, registry) }
+    const step = await stepOf(ctx, await repoFor(ctx, principal, locator, 'admin'), options)
+    return { ...step, total: 1, after: null }
+  }
+  return stepThrough({ repositories: only }, cursor)
+}
+
+async function nextRepo(ctx: OpsContext, options: FsckOptions, after: string | null): Promise<WalkStep> {
+  const { repos } = ctx.catalog.rows
+  const total = after === null ? await repos.count(null, null) : null
+  const [repo] = await repos.list(null, after, 1)
+  if (repo === undefined) return { after: null, at: '', done: 0, total, findings: [], counts: {} }
+  return { ...(await stepOf(ctx, repo, options)), total, after: repo.id }
+}
+
+async function stepOf(
+  ctx: OpsContext,
+  repo: RepoRow,
+  options: FsckOptions,
+): Promise<Omit<WalkStep, 'after' | 'total'>> {
+  const at = `${repo.type} ${formatRepoId(repo)}`
+  const findings = (await checkRepo(ctx, repo, options)).map((found) => ({
+    ...found,
+    subject: `${at}: ${found.subject}`,
+  }))
+  return { at, done: 1, findings, counts: { repositories: 1 } }
+}
+
+async function checkRepo(ctx: OpsContext, repo: RepoRow, options: FsckOptions): Promise<Finding[]> {
   const problems = await ctx.repoQueue.run(repo.id, () => compareRefs(ctx, repo, options.repair))
   problems.push(...(await ctx.git.fsck(repo.id)).map((line) => problem('git', line)))
   try {
@@ -44,13 +83,13 @@ export async function checkRepo(ctx: OpsContext, repo: RepoRow, options: FsckOpt
   return problems
 }
 
-async function compareRefs(ctx: OpsContext, { id }: RepoRow, repair: boolean): Promise<Problem[]> {
+async function compareRefs(ctx: OpsContext, { id }: RepoRow, repair: boolean): Promise<Finding[]> {
   const repo = await ctx.catalog.rows.repos.get(id)
   if (repo === null || repo.deletedAt !== null) return []
   await ctx.git.create(id)
   const truth = await refsToProject(ctx, id)
   const projected = new Map((await ctx.git.listRefs(id)).map(({ name, oid }) => [name, oid]))
-  const problems: Problem[] = []
+  const problems: Finding[] = []
   let isRepairable = true
   for (const [name, oid] of truth) {
     const isThere = (await ctx.git.stat(id, oid)) !== null
@@ -64,13 +103,13 @@ async function compareRefs(ctx: OpsContext, { id }: RepoRow, repair: boolean): P
   for (const [name, oid] of projected)
     if (!truth.has(name)) problems.push(problem(name, `git has ${oid}, the catalog no such ref`, repair))
   if (repair && isRepairable && problems.length > 0) await repairProjection(ctx, repo)
-  return isRepairable ? problems : problems.map((found) => ({ ...found, repaired: false }))
+  return isRepairable ? problems : problems.map((found) => ({ ...found, state: 'problem' }))
 }
 
-async function checkContents(ctx: OpsContext, repo: RepoRow, full: boolean): Promise<Problem[]> {
+async function checkContents(ctx: OpsContext, repo: RepoRow, full: boolean): Promise<Finding[]> {
   const { places } = await historyPointers(ctx, repo)
   const oids = [...places.keys()]
-  const problems: Problem[] = []
+  const problems: Finding[] = []
   for (let at = 0; at < oids.length; at += CONTENTS_AT_ONCE) {
     const slice = oids.slice(at, at + CONTENTS_AT_ONCE)
     const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, slice)
@@ -134,6 +173,6 @@ async function faultOfXorbs(
   return null
 }
 
-function problem(subject: string, message: string, repaired = false): Problem {
-  return { subject, message, repaired }
+function problem(subject: string, message: string, repaired = false): Finding {
+  return { subject, message, state: repaired ? 'repaired' : 'problem' }
 }

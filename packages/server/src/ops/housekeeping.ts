@@ -48,7 +48,7 @@ export async function isFullRepackDue(ctx: OpsContext, repo: RepoRow): Promise<b
 
 /**
  * Packs a repository whole and removes what nothing reaches and whose grace has ended. Returns false when refs moved
- * while it packed: then nothing was removed, and a later time is better.
+ * while it packed, or a backup copies: then nothing was removed, and a later time is better.
  */
 export async function pruneRepo(
   ctx: OpsContext,
@@ -76,9 +76,9 @@ async function prune(
     const repo = await livingRepo(ctx, repoId)
     // A ref made meanwhile may reach what was left out.
     if (repo === null || repo.refsDirty || (await rootsOf(ctx, repoId)) !== before) return false
-    await replace()
-    ctx.caches.forget(repoId)
-    return true
+    const removed = await ctx.removals.remove(replace)
+    if (removed) ctx.caches.forget(repoId)
+    return removed
   })
 }
 

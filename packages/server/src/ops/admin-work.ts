@@ -1,0 +1,39 @@
+/** The hub as a whole for administrators: works that go on in steps (work-step.ts), and their arguments. */
+import { z } from 'zod'
+
+import type { Principal } from './access.ts'
+import { checked, repoFields } from './admin-args.ts'
+import type { OpsContext } from './context.ts'
+import { fsckHub, fsckRepo } from './fsck.ts'
+import type { WorkStep } from './work-step.ts'
+
+/** By verb; `cursor` is one of the arguments, absent at first. */
+export type HubWork = Readonly<Record<string, (principal: Principal, args: unknown) => Promise<WorkStep>>>
+
+const CURSOR_MAX_CHARS = 2000
+
+export function hubWork(ctx: OpsContext): HubWork {
+  return {
+    fsck: work({ repo: named, repair: flag, full: flag }, (principal, { repo, ...options }, cursor) =>
+      repo === null ? fsckHub(ctx, options, cursor) : fsckRepo(ctx, principal, repo, options, cursor),
+    ),
+  }
+}
+
+const flag = z.boolean().default(false)
+const named = z
+  .strictObject(repoFields)
+  .nullish()
+  .transform((repo) => repo ?? null)
+
+/** Ties fields to the step that their values go to. */
+function work<F extends z.ZodRawShape>(
+  fields: F,
+  step: (principal: Principal, args: z.infer<z.ZodObject<F>>, cursor: string | null) => Promise<WorkStep>,
+): HubWork[string] {
+  const schema = z.strictObject({ ...fields, cursor: z.string().max(CURSOR_MAX_CHARS).nullish() })
+  return (principal, given) => {
+    const { cursor, ...args } = checked(schema, given) as z.infer<z.ZodObject<F>> & { cursor?: string | null }
+    return step(principal, args as z.infer<z.ZodObject<F>>, cursor ?? null)
+  }
+}
