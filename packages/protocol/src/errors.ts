@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   Invalid: { status: 422, message: 'The request is well formed but cannot be carried out' },
   NotFound: { status: 404, message: 'Not found' },
   Conflict: { status: 409, message: 'Conflict' },
+  Quarantined: { status: 409, message: 'What was uploaded as this file has another sha256' },
   StaleParent: { status: 412, message: 'The branch has moved since the parent commit' },
   TooLarge: { status: 413, message: 'Too large' },
   LengthRequired: { status: 411, message: 'Content-Length is required' },

@@ -139,6 +139,8 @@ export const XORB_TABLE_CACHE_MAX_BYTES = 64 * MIB
 
 /** Decoded bytes that the bridge makes at a time. */
 export const BRIDGE_STEP_RAW_MAX_BYTES = 1 * MIB
+/** Files of a shard, together, that are decoded and hashed before it is acknowledged; a job does the rest. */
+export const XET_PROVEN_AT_ONCE_MAX_BYTES = 16 * MIB
 /** Rows of one transaction of a shard's registration (a transaction holds at most 2,000). */
 export const SHARD_ROWS_PER_TRANSACTION = 1_000
 

@@ -15,7 +15,7 @@ import { parsePostgresUrl } from '../src/store/catalog/postgres-url.ts'
 const NOTED_BY_THE_WAY: Readonly<Record<string, readonly string[]>> = {
   tokens: ['last_used_at'],
   xorbs: ['touched_at'],
-  xet_files: ['sha256_state'],
+  xet_files: ['sha256'],
 }
 const LEFT_OUT: ReadonlySet<string> = new Set(['outbox', 'sqlite_sequence', 'dedup_epochs'])
 

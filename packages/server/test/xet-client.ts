@@ -9,6 +9,7 @@ import type { TestHub } from '@cairn/testkit/start-hub'
 import { generateContent } from '@cairn/testkit/xet-content'
 import { expect } from 'vitest'
 
+import { XET_PROVEN_AT_ONCE_MAX_BYTES } from '../src/limits.ts'
 import { nativePrimitives } from '../src/primitives.ts'
 import { getJson, sha256 } from './client.ts'
 
@@ -22,10 +23,15 @@ export interface XetFile {
 
 const CHUNK_BYTES = 20_000
 
-/** A file of three chunks that differ by `seed`. */
-export function makeXetFile(seed: number): XetFile {
-  const content = generateContent({ recipe: 'random', seed, sizeBytes: 3 * CHUNK_BYTES })
-  const raw = [0, 1, 2].map((index) => content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES))
+/** As many chunks make a file that is too large to be hashed before its shard is acknowledged. */
+export const LARGE = Math.floor(XET_PROVEN_AT_ONCE_MAX_BYTES / CHUNK_BYTES) + 1
+
+/** A file of a few chunks that differ by `seed`. */
+export function makeXetFile(seed: number, chunkCount = 3): XetFile {
+  const content = generateContent({ recipe: 'random', seed, sizeBytes: chunkCount * CHUNK_BYTES })
+  const raw = Array.from({ length: chunkCount }, (_, index) =>
+    content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+  )
   const xorb = encodeXorb(nativePrimitives, raw)
   const table = decodeChunkTable(xorb.chunks)
   const fileHash = createFileHash(nativePrimitives)
@@ -82,6 +88,15 @@ export async function casAccess(
 
 export function postBytes(bytes: Uint8Array): RequestInit {
   return { method: 'POST', body: Uint8Array.from(bytes) }
+}
+
+/** The same file under another sha256. */
+export function claiming(made: XetFile, sha256: string): XetFile {
+  return {
+    ...made,
+    sha256,
+    shard: { ...made.shard, files: made.shard.files.map((file) => ({ ...file, sha256 })) },
+  }
 }
 
 /** Uploads xorb and shard for a repository; both must be new to it. */

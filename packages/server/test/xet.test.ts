@@ -7,7 +7,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commit, commitBody, createRepo, getJson } from './client.ts'
 import { expectUnchanged } from './hub-state.ts'
 import { announce, expectRefusal, type Refusal } from './refusal.ts'
-import { casAccess, makeXetFile, postBytes, uploadXet, xetLine, type CasAccess } from './xet-client.ts'
+import {
+  casAccess,
+  claiming,
+  LARGE,
+  makeXetFile,
+  postBytes,
+  uploadXet,
+  xetLine,
+  type CasAccess,
+} from './xet-client.ts'
 
 const ID = 'alice/tiny'
 const FILE = makeXetFile(1)
@@ -359,20 +368,48 @@ describe('what another repository has', () => {
   })
 })
 
-test('a sha256 that is not true is found out, and the file goes out of use', async () => {
-  await createRepo(hub, 'alice', 'alice/liar')
-  const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
-  const made = makeXetFile(11)
+describe('a sha256 that is not true', () => {
   const lie = 'ab'.repeat(32)
-  await uploadXet(liar, {
-    ...made,
-    shard: { ...made.shard, files: made.shard.files.map((f) => ({ ...f, sha256: lie })) },
+
+  test('of a small file is refused at once', async () => {
+    const made = claiming(makeXetFile(11), lie)
+    await writer.fetch(`/v1/xorbs/default/${made.xorb.hash}`, postBytes(made.xorb.bytes))
+    await expectUnchanged(hub, async () =>
+      expectRefusal(await writer.fetch('/v1/shards', postBytes(formatShard(made.shard))), 'BadRequest'),
+    )
   })
-  const lines = commitBody([xetLine('x.bin', { ...made, sha256: lie })])
-  const committed = await hub.fetch('alice', '/api/models/alice/liar/commit/main', lines)
-  // The job may have been faster than the commit: then there is no such content any more.
-  if (committed.status !== 200) await expectRefusal(committed, 'BadRequest')
-  await expect
-    .poll(async () => (await hub.fetch(null, '/alice/liar/resolve/main/x.bin')).status, { timeout: 25_000 })
-    .toBe(404)
+
+  test('of a large file is found out, and its path says why until the right bytes come', async () => {
+    await createRepo(hub, 'alice', 'alice/liar')
+    const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
+    const wanted = makeXetFile(12, LARGE)
+    const other = makeXetFile(13, LARGE)
+    await uploadXet(liar, claiming(other, wanted.sha256))
+    await commit(hub, 'alice', 'alice/liar', [xetLine('x.bin', wanted)])
+    const address = '/alice/liar/resolve/main/x.bin'
+    await expect
+      .poll(async () => (await hub.fetch(null, address, { method: 'HEAD' })).status, { timeout: 25_000 })
+      .toBe(409)
+    await expectRefusal(await hub.fetch(null, address), 'Quarantined')
+    const reason = `quarantined: the bytes that were uploaded as ${wanted.sha256} have the sha256 ${other.sha256}`
+    const tree = await getJson<{ path: string }[]>(hub, null, '/api/models/alice/liar/tree/main')
+    expect(tree.find(({ path }) => path === 'x.bin')).toMatchObject({ quarantined: reason })
+    const object = { oid: wanted.sha256, size: wanted.content.length }
+    const batch = async (operation: string) => {
+      const body = JSON.stringify({ operation, transfers: ['basic'], objects: [object] })
+      const init = { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }
+      const answer = await hub.fetch('alice', '/alice/liar.git/info/lfs/objects/batch', init)
+      return ((await answer.json()) as { objects: { error?: object; actions?: object }[] }).objects[0]
+    }
+    expect((await batch('download'))?.error).toEqual({ code: 409, message: reason })
+    expect((await batch('upload'))?.actions).toBeDefined()
+    // The file is there under its true name, and may be claimed by it.
+    await commit(hub, 'alice', 'alice/liar', [xetLine('y.bin', other)])
+    const known = await hub.fetch(null, '/alice/liar/resolve/main/y.bin')
+    expect(Buffer.from(await known.arrayBuffer()).equals(other.content)).toBe(true)
+
+    await uploadXet(liar, wanted)
+    const healed = await hub.fetch(null, address)
+    expect(Buffer.from(await healed.arrayBuffer()).equals(wanted.content)).toBe(true)
+  })
 })

@@ -6,7 +6,7 @@ import type { ListedEntry } from '../ops/files.ts'
 
 /** hub-api.md §5.1. Directories have a size too: HfFileSystem of 0.19 reads it. */
 export function entryShape(entry: ListedEntry): Record<string, unknown> {
-  const { type, path, oid, sizeBytes, lfs, xetHash, lastCommit } = entry
+  const { type, path, oid, sizeBytes, lfs, xetHash, quarantined, lastCommit } = entry
   return {
     type,
     oid,
@@ -16,6 +16,7 @@ export function entryShape(entry: ListedEntry): Record<string, unknown> {
       ? {}
       : { lfs: { oid: lfs.oid, size: lfs.sizeBytes, pointerSize: lfs.pointerSizeBytes } }),
     ...(xetHash === null ? {} : { xetHash }),
+    ...(quarantined === null ? {} : { quarantined }),
     ...(lastCommit === null ? {} : { lastCommit: lastCommitShape(lastCommit) }),
   }
 }

@@ -12,6 +12,7 @@ import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
 import { openGitBlob } from './git-blob.ts'
 import { lastCommits } from './last-commits.ts'
+import { absence, quarantineReasons } from './quarantine.ts'
 import { resolveRevision, resolveRevisionOrUnborn, splitRevisionPath } from './revisions.ts'
 import { openStored } from './stored-content.ts'
 import {
@@ -34,6 +35,8 @@ export interface ListedEntry {
   sizeBytes: number
   lfs: { oid: string; sizeBytes: number; pointerSizeBytes: number } | null
   xetHash: string | null
+  /** Why the content cannot be had: its bytes are others than the pointer says. */
+  quarantined: string | null
   lastCommit: CommitRecord | null
 }
 
@@ -147,10 +150,11 @@ async function findFile(
     return { ...base, xetHash: null, content: openGitBlob(ctx, repo.id, entry.oid, facts.sizeBytes) }
 
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [facts.lfs.oid])).get(facts.lfs.oid)
-  if (stored === undefined)
-    throw new HubError('EntryNotFound', `The content of ${path} was never uploaded to this repository`, {
-      commit: commit.oid,
-    })
+  if (stored === undefined) {
+    const message = `The content of ${path} was never uploaded to this repository`
+    const never = new HubError('EntryNotFound', message, { commit: commit.oid })
+    throw await absence(ctx, repo, facts.lfs.oid, never)
+  }
   return {
     ...base,
     xetHash: stored.kind === 'xet' ? stored.xetHash : null,
@@ -171,20 +175,22 @@ async function describe(
   )
   const pointers = [...facts.values()].flatMap((f) => (f.lfs === null ? [] : [f.lfs.oid]))
   const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, pointers)
+  const absent = pointers.filter((oid) => !stored.has(oid))
+  const reasons = await quarantineReasons(ctx, repo, absent)
   return found.map(({ path, entry }) => {
     const lastCommit = last?.get(path) ?? null
+    const base = { path, oid: entry.oid, lastCommit }
     if (isFolder(entry))
-      return { type: 'directory', path, oid: entry.oid, sizeBytes: 0, lfs: null, xetHash: null, lastCommit }
+      return { ...base, type: 'directory', sizeBytes: 0, lfs: null, xetHash: null, quarantined: null }
     const { sizeBytes, lfs } = facts.get(entry.oid) ?? missing(entry)
     const content = lfs === null ? undefined : stored.get(lfs.oid)
     return {
+      ...base,
       type: 'file',
-      path,
-      oid: entry.oid,
       sizeBytes: lfs?.sizeBytes ?? sizeBytes,
       lfs: lfs === null ? null : { ...lfs, pointerSizeBytes: sizeBytes },
       xetHash: content?.kind === 'xet' ? content.xetHash : null,
-      lastCommit,
+      quarantined: lfs === null ? null : (reasons.get(lfs.oid) ?? null),
     }
   })
 }

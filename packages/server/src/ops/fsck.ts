@@ -15,6 +15,7 @@ import type { OpsContext } from './context.ts'
 import { historyPointers } from './history-pointers.ts'
 import { refsToProject, repairProjection } from './land.ts'
 import { registryFor } from './locate.ts'
+import { quarantineReasons } from './quarantine.ts'
 import { openStored } from './stored-content.ts'
 import { stepThrough, type Finding, type WalkStep, type WorkStep } from './work-step.ts'
 
@@ -113,10 +114,14 @@ async function checkContents(ctx: OpsContext, repo: RepoRow, full: boolean): Pro
   for (let at = 0; at < oids.length; at += CONTENTS_AT_ONCE) {
     const slice = oids.slice(at, at + CONTENTS_AT_ONCE)
     const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, slice)
+    const absent = slice.filter((oid) => !stored.has(oid))
+    const reasons = await quarantineReasons(ctx, repo, absent)
     for (const oid of slice) {
       const content = stored.get(oid)
       const fault =
-        content === undefined ? 'is not stored for this repository' : await faultOf(ctx, repo, content, full)
+        content === undefined
+          ? (reasons.get(oid) ?? 'is not stored for this repository')
+          : await faultOf(ctx, repo, content, full)
       if (fault !== null) problems.push(problem(places.get(oid)?.path ?? oid, `the content ${oid} ${fault}`))
     }
   }

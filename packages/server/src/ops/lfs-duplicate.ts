@@ -7,7 +7,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { formatRepoId } from '@cairn/protocol/repo-id'
 import { decodeTerms } from '@cairn/protocol/xet/terms'
 
-import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
+import type { LinkedXetFile, RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { xorbKey } from '../store/keys.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
@@ -66,7 +66,7 @@ async function takeObject(
   target: RepoRow,
   stored: StoredContent,
 ): Promise<void> {
-  if (source.domainId === target.domainId) {
+  if (stored.domainId === target.domainId) {
     await ctx.catalog.tx((rows) => rows.blobs.linkLfs(target.id, stored.oid))
     return
   }
@@ -83,19 +83,23 @@ async function takeXetFile(
   const file = await ctx.catalog.rows.xet.getFile(source.id, stored.xetHash)
   if (file === null) throw new HubError('Internal', `The Xet file ${stored.xetHash} is gone`)
   const xorbs = new Set([...decodeTerms(file.terms)].map(({ xorb }) => xorb))
-  const isNear = source.domainId === target.domainId
+  const isNear = file.domainId === target.domainId
   if (!isNear)
     for (const xorb of xorbs) {
-      const bytes = await ctx.blobs.read(xorbKey(source.domainId, xorb))
+      const bytes = await ctx.blobs.read(xorbKey(file.domainId, xorb))
       await receiveXorb(ctx, target, xorb, copies(bytes))
     }
+  const row: LinkedXetFile = {
+    ...file,
+    domainId: target.domainId,
+    // In another domain nothing counts until it is computed there.
+    sha256: isNear ? file.sha256 : null,
+    claimedSha256: stored.oid,
+    createdAt: ctx.clock(),
+  }
   await ctx.catalog.tx(async (rows, emit) => {
-    const row = { ...file, domainId: target.domainId, createdAt: ctx.clock() }
-    // In another domain the claim about the sha256 counts for nothing until it is checked there.
-    const isNew = await rows.xet.insertFile(target.id, isNear ? row : { ...row, sha256State: 'claimed' }, [
-      ...xorbs,
-    ])
-    if (isNew && !isNear)
+    const isNew = await rows.xet.insertFile(target.id, row, [...xorbs])
+    if (isNew && row.sha256 === null)
       emit({ type: 'xet.file-registered', repoId: target.id, domainId: target.domainId, hash: file.hash })
   })
 }

@@ -5,7 +5,7 @@
  * signed. A sha256 alone opens nothing: whoever uploads an object that another repository already has sends the bytes
  * all the same, and only then is the object linked to their repository.
  */
-import { HubError } from '@cairn/protocol/errors'
+import { ERROR_CODES, HubError } from '@cairn/protocol/errors'
 import type { LfsBatchObject, LfsBatchRequest } from '@cairn/protocol/lfs/batch'
 
 import { LFS_BATCH_PARTS_MAX, LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
@@ -16,6 +16,7 @@ import { assertLiving, livingRepo, repoFor, type Principal, type RepoLocator } f
 import { bearerMay, bearerOf } from './bearer.ts'
 import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
+import { absence, quarantineReasons } from './quarantine.ts'
 import { openStored } from './stored-content.ts'
 
 /** What a signed address is good for. */
@@ -57,15 +58,18 @@ export async function planBatch(
 ): Promise<{ repo: RepoRow; transfer: LfsTransfer; objects: LfsPlan[] }> {
   const repo = await repoFor(ctx, principal, locator, request.operation === 'download' ? 'read' : 'write')
   const sound = request.objects.filter((object) => object.error === undefined)
-  const stored = await ctx.catalog.rows.blobs.contentOf(
-    repo.id,
-    sound.map(({ oid }) => oid),
+  const oids = sound.map(({ oid }) => oid)
+  const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
+  const reasons = await quarantineReasons(
+    ctx,
+    repo,
+    oids.filter((oid) => !stored.has(oid)),
   )
   const offered = request.transfers
   const xet = request.operation === 'upload' && offered.includes('xet')
   const multipart = !xet && request.operation === 'upload' && offered.includes('multipart')
   const objects = request.objects.map((object) =>
-    plan(ctx, repo, request.operation, object, stored, { xet, multipart }),
+    plan(ctx, repo, request.operation, object, { stored, reasons }, { xet, multipart }),
   )
   const partCount = objects.reduce((sum, o) => sum + (o.state === 'multipart' ? o.partCount : 0), 0)
   if (partCount > LFS_BATCH_PARTS_MAX)
@@ -79,7 +83,7 @@ function plan(
   repo: RepoRow,
   operation: LfsBatchRequest['operation'],
   { oid, sizeBytes, error }: LfsBatchObject,
-  stored: ReadonlyMap<string, { sizeBytes: number }>,
+  known: { stored: ReadonlyMap<string, { sizeBytes: number }>; reasons: ReadonlyMap<string, string> },
   ways: { xet: boolean; multipart: boolean },
 ): LfsPlan {
   const failed = (code: number, message: string): LfsPlan => ({
@@ -90,15 +94,17 @@ function plan(
     message,
   })
   if (error !== undefined) return failed(error.code, error.message)
-  const known = stored.get(oid)
+  const found = known.stored.get(oid)
   if (operation === 'download') {
-    if (known === undefined) return failed(404, 'Object does not exist')
-    return known.sizeBytes === sizeBytes
+    const reason = known.reasons.get(oid)
+    if (reason !== undefined) return failed(ERROR_CODES.Quarantined.status, reason)
+    if (found === undefined) return failed(404, 'Object does not exist')
+    return found.sizeBytes === sizeBytes
       ? { oid, sizeBytes, state: 'download' }
       : failed(422, 'The object has another size')
   }
-  if (known !== undefined)
-    return known.sizeBytes === sizeBytes
+  if (found !== undefined)
+    return found.sizeBytes === sizeBytes
       ? { oid, sizeBytes, state: 'present' }
       : failed(422, 'The object has another size')
   if (ways.xet) return { oid, sizeBytes, state: 'xet' }
@@ -238,12 +244,16 @@ export async function verifyObject(
   object: { oid: string; sizeBytes: number },
 ): Promise<void> {
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [object.oid])).get(object.oid)
-  if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')
+  if (stored === undefined) throw await absence(ctx, repo, object.oid, noObject())
   if (stored.sizeBytes !== object.sizeBytes) throw new HubError('Invalid', 'The object has another size')
 }
 
 export async function openObject(ctx: OpsContext, repo: RepoRow, oid: string): Promise<Content> {
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [oid])).get(oid)
-  if (stored === undefined) throw new HubError('NotFound', 'Object does not exist')
+  if (stored === undefined) throw await absence(ctx, repo, oid, noObject())
   return openStored(ctx, repo, stored)
+}
+
+function noObject(): HubError {
+  return new HubError('NotFound', 'Object does not exist')
 }

@@ -151,13 +151,13 @@ async function remembered<T extends object>(
   return head
 }
 
-/** Null when the content never came, or is known to be another than its sha256 says. */
+/** Null when the content never came, or what came has another sha256. */
 export async function openFile(ctx: OpsContext, repo: RepoRow, { oid }: FileEntry): Promise<Content | null> {
   const facts = (await blobFacts(ctx, repo.id, [oid])).get(oid)
   if (facts === undefined) return null
   if (facts.lfs === null) return openGitBlob(ctx, repo.id, oid, facts.sizeBytes)
   const stored = (await ctx.catalog.rows.blobs.contentOf(repo.id, [facts.lfs.oid])).get(facts.lfs.oid)
-  if (stored === undefined || (stored.kind === 'xet' && stored.sha256State === 'mismatch')) return null
+  if (stored === undefined) return null
   return openStored(ctx, repo, stored)
 }
 

@@ -10,7 +10,7 @@ import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import type { BareGitStore } from '../../src/git/store.ts'
-import { casAccess, makeXetFile, postBytes, uploadXet, xetLine } from '../xet-client.ts'
+import { casAccess, claiming, LARGE, makeXetFile, postBytes, uploadXet, xetLine } from '../xet-client.ts'
 import { longestHold } from './event-loop.ts'
 
 function post(hub: TestHub, path: string, body: unknown): Promise<Response> {
@@ -88,11 +88,8 @@ describe('what a shard claims', () => {
     await using hub = await startHub()
     await makeRepo(hub, 'liar')
     await makeRepo(hub, 'honest')
-    const made = makeXetFile(7)
-    const lie = (digit: string) => ({
-      ...made,
-      shard: { ...made.shard, files: made.shard.files.map((f) => ({ ...f, sha256: digit.repeat(64) })) },
-    })
+    const made = makeXetFile(7, LARGE)
+    const lie = (digit: string) => claiming(made, digit.repeat(64))
     const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
     await uploadXet(liar, lie('a'))
     const second = await liar.fetch('/v1/shards', postBytes(formatShard(lie('b').shard)))
@@ -117,7 +114,7 @@ describe('what a shard claims', () => {
       await rows.blobs.insertLfs({ domainId: repo!.domainId, oid, sizeBytes: 5, createdAt: 1 })
       await rows.blobs.linkLfs(repo!.id, oid)
       const file = { domainId: repo!.domainId, hash: made.hash, sizeBytes: made.content.length, termCount: 1 }
-      const claim = { terms: new Uint8Array(0), sha256: oid, sha256State: 'claimed' as const, createdAt: 1 }
+      const claim = { terms: new Uint8Array(0), sha256: null, claimedSha256: oid, createdAt: 1 }
       await rows.xet.insertFile(repo!.id, { ...file, ...claim }, [])
     })
     expect((await catalog.rows.blobs.contentOf(repo!.id, [oid])).get(oid)?.kind).toBe('lfs')

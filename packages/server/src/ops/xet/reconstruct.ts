@@ -27,8 +27,7 @@ export async function reconstruct(
   range: RawRange | null,
 ): Promise<Reconstruction & { domainId: string }> {
   const file = await ctx.catalog.rows.xet.getFile(repo.id, hashOf(hashText))
-  if (file === null || file.sha256State === 'mismatch')
-    throw new HubError('NotFound', 'There is no such file')
+  if (file === null) throw new HubError('NotFound', 'There is no such file')
   const plan = await planReconstruction(
     file.terms,
     range,

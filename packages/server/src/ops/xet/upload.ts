@@ -12,14 +12,14 @@ import {
 } from '@cairn/protocol/xet/shard-check'
 import { TERM_BYTES } from '@cairn/protocol/xet/terms'
 
-import { SHARD_ROWS_PER_TRANSACTION } from '../../limits.ts'
-import type { RepoRow, XetFileRow } from '../../store/catalog/catalog.ts'
+import { SHARD_ROWS_PER_TRANSACTION, XET_PROVEN_AT_ONCE_MAX_BYTES } from '../../limits.ts'
+import type { LinkedXetFile, RepoRow } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
 import { verifyXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { findTable } from './tables.ts'
-import { verifySha256 } from './verify-sha256.ts'
+import { computeSha256, verifySha256 } from './verify-sha256.ts'
 
 /**
  * False when the repository's domain has the xorb already. Then the body need not be looked at, unless who sends it
@@ -78,38 +78,33 @@ export async function receiveShard(
     if (error instanceof ShardRefusedError) throw new HubError('BadRequest', error.message, { cause: error })
     throw error
   }
+  const proven = await provenOf(ctx, repo, files)
   let registered = false
-  const contested: VerifiedFile[] = []
-  const register = (batch: readonly VerifiedFile[], onContest: (file: VerifiedFile) => void) =>
-    ctx.catalog.tx(async (rows, emit) => {
+  const contested: string[] = []
+  for (const batch of batches(files))
+    await ctx.catalog.tx(async (rows, emit) => {
       await assertLiving(rows, repo)
-      for (const verified of batch) {
-        const { file, terms, sizeBytes, xorbs } = verified
-        const row: XetFileRow = {
+      for (const { file, terms, sizeBytes, xorbs } of batch) {
+        const row: LinkedXetFile = {
           domainId,
           hash: file.hash,
           sizeBytes,
           termCount: terms.length / TERM_BYTES,
           terms,
-          sha256: file.sha256,
-          sha256State: 'claimed',
+          sha256: proven.get(file.hash) ?? null,
+          claimedSha256: file.sha256,
           createdAt: ctx.clock(),
         }
         if (await rows.xet.insertFile(repo.id, row, xorbs)) registered = true
         if (file.sha256 === null) continue
         const stored = await rows.xet.getFile(repo.id, file.hash)
-        if (stored?.sha256State !== 'claimed') continue
-        // Also for a file that was known: its claim may be a new one.
+        if (stored === null || stored.sha256 !== null) continue
         emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
-        if (stored.sha256 !== file.sha256) onContest(verified)
+        if (stored.claimedSha256 !== file.sha256) contested.push(file.hash)
       }
     })
-  for (const batch of batches(files)) await register(batch, (file) => contested.push(file))
   // One of two claims is false. Whoever came first must not keep the right one out until a job finds the time.
-  for (const one of contested) {
-    await verifySha256(ctx, { repoId: repo.id, domainId, hash: one.file.hash })
-    await register([one], () => undefined)
-  }
+  for (const hash of contested) await verifySha256(ctx, { repoId: repo.id, hash })
   const xorbHashes = [
     ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
   ]
@@ -127,6 +122,31 @@ export async function receiveShard(
       })
     })
   return { registered }
+}
+
+/**
+ * The computed sha256 of those files that have one; small files get theirs here. BadRequest when a claim differs: what
+ * the hub knows to be false is not registered at all.
+ */
+async function provenOf(
+  ctx: OpsContext,
+  { domainId }: RepoRow,
+  files: readonly VerifiedFile[],
+): Promise<Map<string, string>> {
+  const hashes = files.map(({ file }) => file.hash)
+  const proven = new Map(await ctx.catalog.rows.xet.provenSha256s(domainId, hashes))
+  let leftBytes = XET_PROVEN_AT_ONCE_MAX_BYTES
+  for (const { file, sizeBytes, terms } of files) {
+    if (file.sha256 === null) continue
+    if (!proven.has(file.hash) && sizeBytes <= leftBytes) {
+      leftBytes -= sizeBytes
+      proven.set(file.hash, await computeSha256(ctx, { domainId, terms }))
+    }
+    const sha256 = proven.get(file.hash)
+    if (sha256 !== undefined && sha256 !== file.sha256)
+      throw new HubError('BadRequest', `File ${file.hash} has the sha256 ${sha256}, not ${file.sha256}`)
+  }
+  return proven
 }
 
 /** Throws BadRequest unless it is 64 hex digits. */

@@ -1,25 +1,30 @@
 /**
- * A shard only claims which sha256 its file has. Until the file has been decoded and hashed, the claim is good for the
- * repository that made it and for nobody else; a false one takes the file out of use (xet.md §13.4).
+ * A shard only claims which sha256 its file has. The claim is good for the repository that makes it and for nobody else,
+ * until the hub has decoded and hashed the file itself; then what it computed is true for the whole domain, and links
+ * that claim something else are quarantined (xet.md §13.4, docs/adr/0014).
  */
 import { createHash } from 'node:crypto'
 
 import type { OpsContext } from '../context.ts'
 import { decodeRange } from './bridge.ts'
 
-export async function verifySha256(
+/** The sha256 of the bytes that a recipe makes. */
+export async function computeSha256(
   ctx: OpsContext,
-  file: { repoId: string; domainId: string; hash: string },
-): Promise<void> {
-  const row = await ctx.catalog.rows.xet.getFile(file.repoId, file.hash)
-  if (row === null || row.sha256 === null || row.sha256State !== 'claimed') return
+  file: { domainId: string; terms: Uint8Array },
+): Promise<string> {
   const hash = createHash('sha256')
-  for await (const bytes of decodeRange(ctx, row, row.terms, null)) hash.update(bytes)
-  const state = hash.digest('hex') === row.sha256 ? 'verified' : 'mismatch'
-  if (state === 'mismatch')
-    ctx.log.warn(
-      { ...file, claimed: row.sha256 },
-      'a Xet file does not have the sha256 it was registered with',
-    )
-  await ctx.catalog.tx((rows) => rows.xet.setSha256State(row.domainId, file.hash, state))
+  for await (const bytes of decodeRange(ctx, file, file.terms, null)) hash.update(bytes)
+  return hash.digest('hex')
+}
+
+/** Computes the sha256 of a registered file unless that is done already, and makes it count. */
+export async function verifySha256(ctx: OpsContext, file: { repoId: string; hash: string }): Promise<void> {
+  const row = await ctx.catalog.rows.xet.getFile(file.repoId, file.hash)
+  if (row === null || row.sha256 !== null) return
+  const { domainId, hash } = row
+  const sha256 = await computeSha256(ctx, row)
+  const refuted = await ctx.catalog.tx((rows) => rows.xet.prove(domainId, hash, sha256))
+  for (const claim of refuted)
+    ctx.log.warn(claim, 'a Xet file does not have the sha256 it was registered with')
 }

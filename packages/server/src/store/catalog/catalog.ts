@@ -10,6 +10,7 @@ import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
 import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 import type { DownloadRows, OwnedRepoRows } from './usage.ts'
+import type { XetRows } from './xet-rows.ts'
 
 export {
   SchemaVersionError,
@@ -31,6 +32,7 @@ export type {
 } from './listing-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
+export type { FalseClaim, LinkedXetFile, ShardRow, XetFileRow, XetRows, XorbRow } from './xet-rows.ts'
 
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'
@@ -113,47 +115,6 @@ export interface RefRow {
   updatedAt: number
 }
 
-/** Whether the claim «these Xet terms decode to this sha256» has been checked by decoding. */
-export type Sha256State = 'claimed' | 'verified' | 'mismatch'
-
-export interface XorbRow {
-  domainId: string
-  /** String form of xet.md §2.1. */
-  hash: string
-  chunkCount: number
-  rawBytes: number
-  storedBytes: number
-  /** chunkCount × 40 bytes: chunk hash (32), physical end (u32 LE), raw end (u32 LE). */
-  chunks: Uint8Array
-  storedAt: number
-  touchedAt: number
-}
-
-export interface XetFileRow {
-  domainId: string
-  /** Xet file id, string form. */
-  hash: string
-  sizeBytes: number
-  termCount: number
-  /** termCount × 48 bytes as in a shard: xorb hash (32), flags, raw bytes, chunk start, chunk end, 4 × u32 LE. */
-  terms: Uint8Array
-  /** Hex sha256 that the uploader claims; null when the shard carried none. */
-  sha256: string | null
-  sha256State: Sha256State
-  createdAt: number
-}
-
-export interface ShardRow {
-  id: string
-  domainId: string
-  repoId: string
-  createdAt: number
-  /** Xorbs of that upload, in the shard's order. */
-  xorbHashes: string[]
-  /** Dedup-eligible chunks (xet.md §2.3), raw 32-byte hashes in string form, with the xorb they lie in. */
-  chunks: { hash: string; xorbHash: string }[]
-}
-
 export interface LfsObjectRow {
   domainId: string
   /** Hex sha256. */
@@ -171,7 +132,8 @@ export type StoredContent =
       oid: string
       sizeBytes: number
       xetHash: string
-      sha256State: Sha256State
+      /** The hub itself has computed its sha256; else this repository's uploader claims it. */
+      isProven: boolean
     }
 
 export interface AuditRow {
@@ -305,7 +267,11 @@ export interface BlobRows {
     after: LinkPosition | null,
     limit: number,
   ): Promise<LinkPosition | null>
-  /** How each of the given sha256 is stored for this repository; unknown ones are left out. Verified or claimed Xet wins over LFS. */
+  /**
+   * How each of the given sha256 is stored for this repository; unknown ones are left out, and so are those that
+   * only a false claim speaks of. Proven Xet wins over LFS, LFS over a claim; of several Xet files the one with the
+   * fewest terms.
+   */
   contentOf(repoId: string, oids: readonly string[]): Promise<Map<string, StoredContent>>
   /** What `contentOf` knows of the repository, each sha256 once, in its order and strictly after `after`. */
   listContent(
@@ -315,31 +281,6 @@ export interface BlobRows {
   ): Promise<{ oid: string; sizeBytes: number; createdAt: number }[]>
   /** Takes from the repository its right to contents with these sha256, however they are stored. Idempotent. */
   unlinkContent(repoId: string, oids: readonly string[]): Promise<void>
-}
-
-export interface XetRows {
-  /** False when the xorb was there already; then only `touchedAt` changes. */
-  insertXorb(row: XorbRow): Promise<boolean>
-  getXorbs(domainId: string, hashes: readonly string[]): Promise<Map<string, XorbRow>>
-  /**
-   * Registers a file and the xorbs it uses, which must be stored, and links it to the repository. False when the
-   * repository had it already. A sha256 claimed now counts when none was claimed before or the earlier claim proved wrong.
-   */
-  insertFile(repoId: string, row: XetFileRow, xorbHashes: readonly string[]): Promise<boolean>
-  /** Null when the repository may not see it. */
-  getFile(repoId: string, hash: string): Promise<XetFileRow | null>
-  setSha256State(domainId: string, hash: string, state: Sha256State): Promise<void>
-  insertShard(row: ShardRow): Promise<void>
-  /** The newest shard of the domain that registered this eligible chunk: its xorbs, the chunk's own first. */
-  findShardByChunk(
-    domainId: string,
-    chunkHash: string,
-    /** Of uploads to this repository only; null: of all. */
-    repoId: string | null,
-  ): Promise<{ xorbHashes: string[] } | null>
-  /** The epoch's key for dedup replies; made by the caller when the newest one has ended. */
-  currentEpoch(at: number): Promise<{ id: string; key: Uint8Array; endsAt: number } | null>
-  insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>
 }
 
 export interface OutboxRows {

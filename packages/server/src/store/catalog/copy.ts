@@ -26,7 +26,6 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   tokens: ['id'],
   repos: ['id'],
   repo_old_names: ['registry_id', 'type', 'namespace_key', 'name_key'],
-  repo_domains: ['repo_id', 'domain_id'],
   likes: ['user_id', 'repo_id'],
   lfs_locks: ['id'],
   refs: ['repo_id', 'name'],

@@ -2,7 +2,7 @@
 import type { RepoType } from '@cairn/protocol/repo-id'
 import type { Generated } from 'kysely'
 
-import type { AccountKind, OrgRole, RepoLinkKind, Sha256State, TokenKind, TokenRole } from './catalog.ts'
+import type { AccountKind, OrgRole, RepoLinkKind, TokenKind, TokenRole } from './catalog.ts'
 import type { Flag } from './sql-dialect.ts'
 
 export interface Schema {
@@ -60,7 +60,6 @@ export interface Schema {
     repo_id: string
     created_at: number
   }
-  repo_domains: { repo_id: string; domain_id: string }
   likes: { user_id: string; repo_id: string; created_at: number }
   lfs_locks: { id: string; repo_id: string; path: string; owner_id: string; locked_at: number }
   refs: { repo_id: string; name: string; oid: string; updated_at: number }
@@ -100,11 +99,10 @@ export interface Schema {
     term_count: number
     terms: Uint8Array
     sha256: string | null
-    sha256_state: Sha256State
     created_at: number
   }
   xet_file_xorbs: { domain_id: string; file_hash: string; xorb_hash: string }
-  repo_xet_files: { repo_id: string; domain_id: string; hash: string }
+  repo_xet_files: { repo_id: string; domain_id: string; hash: string; sha256: string | null }
   shards: { id: string; domain_id: string; repo_id: string; created_at: number }
   shard_xorbs: { shard_id: string; position: number; domain_id: string; xorb_hash: string }
   dedup_chunks: {

@@ -151,6 +151,40 @@ describe('the SQLite file', () => {
     expect(events.map(({ event }) => event)).toEqual([{ type: 'repo.created', repoId: 'tiny' }])
   })
 
+  test('claims of before belong to the repositories, proofs stay, and what was refuted is asked about again', async () => {
+    const path = join(newFolder(), 'hub.db')
+    await (await openSqliteCatalog({ path, migrations: MIGRATIONS.slice(0, 5) }))[Symbol.asyncDispose]()
+    const handle = new DatabaseSync(path)
+    handle.exec(`insert into accounts (id, kind, name, name_key, is_admin, created_at)
+      values ('ann', 'user', 'Ann', 'ann', 0, 1)`)
+    handle.exec(`insert into repos (id, registry_id, owner_id, domain_id, type, namespace, namespace_key, name, name_key,
+      private, disabled, default_ref, created_at, last_modified, refs_dirty) values ('tiny', 'default', 'ann',
+      'ann', 'model', 'Ann', 'ann', 'tiny', 'tiny', 0, 0, 'refs/heads/main', 1, 1, 0)`)
+    for (const state of ['claimed', 'verified', 'mismatch']) {
+      handle.exec(`insert into xet_files (domain_id, hash, size_bytes, term_count, terms, sha256, sha256_state, created_at)
+        values ('ann', 'f-${state}', 1, 0, x'', 'sha-${state}', '${state}', 1)`)
+      handle.exec(
+        `insert into repo_xet_files (repo_id, domain_id, hash) values ('tiny', 'ann', 'f-${state}')`,
+      )
+    }
+    handle.close()
+    await using catalog = await openSqliteCatalog({ path, migrate: true })
+    const seen = async (state: string) => {
+      const { claimedSha256, sha256 } = (await catalog.rows.xet.getFile('tiny', `f-${state}`))!
+      return [claimedSha256, sha256]
+    }
+    expect(await seen('claimed')).toEqual(['sha-claimed', null])
+    expect(await seen('verified')).toEqual(['sha-verified', 'sha-verified'])
+    expect(await seen('mismatch')).toEqual(['sha-mismatch', null])
+    const events = await catalog.tx((rows) => rows.outbox.claim(1, 2, 9))
+    expect(events.map(({ event }) => event)).toContainEqual({
+      type: 'xet.file-registered',
+      repoId: 'tiny',
+      domainId: 'ann',
+      hash: 'f-mismatch',
+    })
+  })
+
   test('a migration that fails half way leaves the old schema', async () => {
     const path = join(newFolder(), 'hub.db')
     await (await openSqliteCatalog({ path }))[Symbol.asyncDispose]()

@@ -34,24 +34,75 @@ export function contentContract(make: MakeCatalog): void {
     await expect(catalog.tx((rows) => rows.blobs.linkLfs('nowhere', 'sha1'))).rejects.toThrow()
   })
 
-  test('LFS wins over a claim, verified Xet over LFS, and a mismatch counts for nothing', async () => {
+  test('LFS wins over a claim, proven Xet over LFS, and a false claim counts for nothing', async () => {
     await using catalog = await withTwoOwners(make)
     await catalog.tx(async (rows) => {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha', sizeBytes: 100, createdAt: 1 })
       await rows.blobs.linkLfs('tiny', 'sha')
       await rows.xet.insertXorb(xorb('x1', 'ann'))
-      for (const hash of ['f1', 'f2', 'f3']) {
-        await rows.xet.insertFile('tiny', xetFile(hash, 'ann', { sha256: 'sha' }), ['x1'])
-      }
+      for (const hash of ['f1', 'f2', 'f3'])
+        await rows.xet.insertFile('tiny', xetFile(hash, 'ann', { claimedSha256: 'sha' }), ['x1'])
     })
     const stored = async () => (await catalog.rows.blobs.contentOf('tiny', ['sha'])).get('sha')
+    const prove = (hash: string, sha256: string) => catalog.tx((rows) => rows.xet.prove('ann', hash, sha256))
     expect(await stored()).toMatchObject({ kind: 'lfs' })
-    await catalog.tx((rows) => rows.xet.setSha256State('ann', 'f2', 'verified'))
-    expect(await stored()).toMatchObject({ kind: 'xet', xetHash: 'f2', sha256State: 'verified' })
-    await catalog.tx(async (rows) => {
-      for (const hash of ['f1', 'f2', 'f3']) await rows.xet.setSha256State('ann', hash, 'mismatch')
-    })
+    await prove('f2', 'sha')
+    expect(await stored()).toMatchObject({ kind: 'xet', xetHash: 'f2', isProven: true })
+    for (const hash of ['f1', 'f2', 'f3']) await prove(hash, 'other')
     expect(await stored()).toEqual({ kind: 'lfs', domainId: 'ann', oid: 'sha', sizeBytes: 100 })
+  })
+
+  test('of several Xet files a proven one is taken, then the one with the fewest terms', async () => {
+    await using catalog = await withTwoOwners(make)
+    const stored = async () => (await catalog.rows.blobs.contentOf('tiny', ['sha'])).get('sha')
+    await catalog.tx(async (rows) => {
+      for (const [hash, termCount] of [
+        ['f1', 9],
+        ['f2', 2],
+        ['f3', 4],
+        ['f4', 2],
+      ] as const)
+        await rows.xet.insertFile('tiny', xetFile(hash, 'ann', { claimedSha256: 'sha', termCount }), [])
+    })
+    expect(await stored()).toMatchObject({ xetHash: 'f2', isProven: false })
+    for (const [hash, taken] of [
+      ['f1', 'f1'],
+      ['f3', 'f3'],
+      ['f4', 'f4'],
+    ] as const) {
+      await catalog.tx((rows) => rows.xet.prove('ann', hash, 'sha'))
+      expect(await stored()).toMatchObject({ xetHash: taken, isProven: true })
+    }
+  })
+
+  test('a claim counts in its own repository only, and what was proven under its true name', async () => {
+    await using catalog = await withTwoOwners(make)
+    await catalog.tx(async (rows) => {
+      await rows.repos.insert(repo('liar', 'ann'))
+      await rows.repos.insert(repo('mute', 'ann'))
+      for (const [id, claimedSha256] of [
+        ['liar', 'false'],
+        ['tiny', 'true'],
+        ['mute', null],
+      ] as const)
+        await rows.xet.insertFile(id, xetFile('f1', 'ann', { claimedSha256 }), [])
+    })
+    const { blobs, xet } = catalog.rows
+    const has = async (repoId: string) => [...(await blobs.contentOf(repoId, ['false', 'true'])).keys()]
+    expect([await has('liar'), await has('tiny'), await has('mute')]).toEqual([['false'], ['true'], []])
+    const refuted = { repoId: 'liar', claimedSha256: 'false', xetHash: 'f1', sha256: 'true' }
+    expect(await catalog.tx((rows) => rows.xet.prove('ann', 'f1', 'true'))).toEqual([refuted])
+    expect([await has('liar'), await has('tiny'), await has('mute')]).toEqual([['true'], ['true'], ['true']])
+    expect(await xet.falseClaims('liar', ['false', 'true'])).toEqual(new Map([['false', refuted]]))
+    expect(await xet.falseClaims('tiny', ['false', 'true'])).toEqual(new Map())
+    // Taken away under the false name, it stays under the true one.
+    await catalog.tx((rows) => rows.blobs.unlinkContent('liar', ['false']))
+    expect((await xet.falseClaims('liar', ['false'])).size).toBe(0)
+    expect(await has('liar')).toEqual(['true'])
+    await catalog.tx((rows) => rows.blobs.unlinkContent('liar', ['true']))
+    expect(await has('liar')).toEqual([])
+    expect(await xet.getFile('liar', 'f1')).toBeNull()
+    expect(await has('tiny')).toEqual(['true'])
   })
 
   test('knowing a sha256 does not show what another repository of the domain has', async () => {
@@ -61,7 +112,9 @@ export function contentContract(make: MakeCatalog): void {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'lfs', sizeBytes: 1, createdAt: 1 })
       await rows.blobs.linkLfs('secret', 'lfs')
       await rows.xet.insertXorb(xorb('x1', 'ann'))
-      await rows.xet.insertFile('secret', xetFile('f1', 'ann', { sha256: 'xet' }), ['x1'])
+      await rows.xet.insertFile('secret', xetFile('f1', 'ann', { claimedSha256: 'xet', sha256: 'xet' }), [
+        'x1',
+      ])
     })
     expect((await catalog.rows.blobs.contentOf('secret', ['lfs', 'xet'])).size).toBe(2)
     expect((await catalog.rows.blobs.contentOf('tiny', ['lfs', 'xet'])).size).toBe(0)
@@ -96,17 +149,16 @@ export function contentContract(make: MakeCatalog): void {
         await rows.blobs.linkLfs('tiny', oid)
       }
       await rows.xet.insertXorb(xorb('x1', 'ann'))
-      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256: 'a', createdAt: 3 }), ['x1'])
-      await rows.xet.insertFile('tiny', xetFile('f2', 'ann', { sha256: 'b', createdAt: 4 }), ['x1'])
-      await rows.xet.insertFile('tiny', xetFile('f3', 'ann', { sha256: null }), ['x1'])
-      await rows.xet.insertFile('tiny', xetFile('f4', 'ann', { sha256: 'c', sha256State: 'mismatch' }), [
-        'x1',
-      ])
+      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'a', createdAt: 3 }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f2', 'ann', { claimedSha256: 'b', createdAt: 4 }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f3', 'ann'), ['x1'])
+      const refuted = xetFile('f4', 'ann', { claimedSha256: 'c', sha256: 'd' })
+      await rows.xet.insertFile('tiny', refuted, ['x1'])
     })
     const { blobs } = catalog.rows
     const a = { oid: 'a', sizeBytes: 100, createdAt: 3 }
     const b = { oid: 'b', sizeBytes: 100, createdAt: 4 }
-    const d = { oid: 'd', sizeBytes: 100, createdAt: 7 }
+    const d = { oid: 'd', sizeBytes: 100, createdAt: 1 }
     expect(await blobs.listContent('tiny', null, 10)).toEqual([a, b, d])
     expect(await blobs.listContent('tiny', null, 2)).toEqual([a, b])
     expect(await blobs.listContent('tiny', 'b', 2)).toEqual([d])

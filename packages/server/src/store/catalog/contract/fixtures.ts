@@ -1,5 +1,5 @@
 /** Rows to begin a story with. Ids are readable: the catalog takes what it is given. */
-import type { AccountRow, Catalog, RepoRow, TokenRow, XetFileRow, XorbRow } from '../catalog.ts'
+import type { AccountRow, Catalog, LinkedXetFile, RepoRow, TokenRow, XorbRow } from '../catalog.ts'
 
 export type MakeCatalog = (clock?: () => number) => Promise<Catalog>
 
@@ -64,7 +64,7 @@ export function xorb(hash: string, domainId: string, more: Partial<XorbRow> = {}
   }
 }
 
-export function xetFile(hash: string, domainId: string, more: Partial<XetFileRow> = {}): XetFileRow {
+export function xetFile(hash: string, domainId: string, more: Partial<LinkedXetFile> = {}): LinkedXetFile {
   return {
     domainId,
     hash,
@@ -72,7 +72,7 @@ export function xetFile(hash: string, domainId: string, more: Partial<XetFileRow
     termCount: 1,
     terms: Uint8Array.from({ length: 48 }, (_, index) => index),
     sha256: null,
-    sha256State: 'claimed',
+    claimedSha256: null,
     createdAt: 1,
     ...more,
   }

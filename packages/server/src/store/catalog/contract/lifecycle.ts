@@ -34,10 +34,10 @@ export function lifecycleContract(make: MakeCatalog): void {
       for (const domainId of ['ann', 'bob']) await rows.xet.insertXorb(xorb('x', domainId))
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'lfs', sizeBytes: 1, createdAt: 1 })
       await rows.blobs.linkLfs('tiny', 'lfs')
-      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256: 'xet' }), ['x'])
+      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'xet' }), ['x'])
       const to = { ownerId: 'bob', domainId: 'bob', namespace: 'Bob', name: 'Mine' }
       await rows.repos.move('tiny', to)
-      await rows.xet.insertFile('tiny', xetFile('f2', 'bob', { sha256: 'new' }), ['x'])
+      await rows.xet.insertFile('tiny', xetFile('f2', 'bob', { claimedSha256: 'new' }), ['x'])
     })
     expect(await repos.getByName('default', 'model', 'bob', 'mine')).toMatchObject({
       id: 'tiny',
@@ -52,7 +52,7 @@ export function lifecycleContract(make: MakeCatalog): void {
     expect(await xet.getFile('tiny', 'f1')).toMatchObject({ domainId: 'ann' })
     // Uploaded once more, it is the new domain's.
     const again = catalog.tx((rows) =>
-      rows.xet.insertFile('tiny', xetFile('f1', 'bob', { sha256: 'xet' }), ['x']),
+      rows.xet.insertFile('tiny', xetFile('f1', 'bob', { claimedSha256: 'xet' }), ['x']),
     )
     expect(await again).toBe(true)
     expect(await domains()).toEqual(['lfs in ann', 'new in bob', 'xet in bob'])
@@ -67,7 +67,7 @@ export function lifecycleContract(make: MakeCatalog): void {
       for (const oid of oids) {
         await rows.blobs.insertLfs({ domainId: 'ann', oid, sizeBytes: 1, createdAt: 1 })
         await rows.blobs.linkLfs('tiny', oid)
-        await rows.xet.insertFile('tiny', xetFile(`f-${oid}`, 'ann', { sha256: `xet-${oid}` }), ['x'])
+        await rows.xet.insertFile('tiny', xetFile(`f-${oid}`, 'ann', { claimedSha256: `xet-${oid}` }), ['x'])
       }
     })
     let position: LinkPosition | null = null

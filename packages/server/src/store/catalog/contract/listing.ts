@@ -315,7 +315,7 @@ export function listingContract(make: MakeCatalog): void {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha2', sizeBytes: 5, createdAt: 1 })
       for (const oid of ['sha1', 'sha2']) await rows.blobs.linkLfs('tiny', oid)
       await rows.xet.insertXorb(xorb('x1', 'ann'))
-      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256: 'sha1' }), ['x1'])
+      await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'sha1' }), ['x1'])
       await rows.xet.insertFile('tiny', xetFile('f2', 'ann', { sizeBytes: 30 }), ['x1'])
     })
     expect(await catalog.rows.index.storedBytes(['tiny', 'huge'])).toEqual(new Map([['tiny', 135]]))

@@ -39,7 +39,7 @@ export function xetContract(make: MakeCatalog): void {
 
   test('a file is registered once for a repository, and again for another one', async () => {
     await using catalog = await withTwoOwners(make)
-    const file = xetFile('f1', 'ann', { sha256: 'sha', sizeBytes: 5_000_000_000_000 })
+    const file = xetFile('f1', 'ann', { claimedSha256: 'sha', sizeBytes: 5_000_000_000_000 })
     await catalog.tx(async (rows) => {
       await rows.repos.insert(repo('second', 'ann'))
       await rows.xet.insertXorb(xorb('x1', 'ann'))
@@ -74,24 +74,22 @@ export function xetContract(make: MakeCatalog): void {
     expect(await catalog.rows.xet.getFile('tiny', 'f1')).toBeNull()
   })
 
-  test('a wrong or missing claim of a sha256 does not keep the right one out', async () => {
+  test('the first claim of a repository stays, and a proof once made', async () => {
     await using catalog = await withTwoOwners(make)
-    const claim = async (sha256: string | null) => {
-      await catalog.tx((rows) => rows.xet.insertFile('tiny', xetFile('f1', 'ann', { sha256 }), []))
-      const { sha256: stored, sha256State } = (await catalog.rows.xet.getFile('tiny', 'f1'))!
-      return `${stored} ${sha256State}`
+    const upload = async (claimedSha256: string | null, sha256: string | null = null) => {
+      const file = xetFile('f1', 'ann', { claimedSha256, sha256 })
+      const isNew = await catalog.tx((rows) => rows.xet.insertFile('tiny', file, []))
+      const stored = (await catalog.rows.xet.getFile('tiny', 'f1'))!
+      return `${stored.claimedSha256} ${stored.sha256}${isNew ? ' new' : ''}`
     }
-    const rule = (state: 'mismatch' | 'verified') =>
-      catalog.tx((rows) => rows.xet.setSha256State('ann', 'f1', state))
-    expect(await claim(null)).toBe('null claimed')
-    expect(await claim('wrong')).toBe('wrong claimed')
-    expect(await claim('right')).toBe('wrong claimed')
-    await rule('mismatch')
-    expect(await claim('wrong')).toBe('wrong mismatch')
-    expect(await claim(null)).toBe('wrong mismatch')
-    expect(await claim('right')).toBe('right claimed')
-    await rule('verified')
-    expect(await claim('wrong')).toBe('right verified')
+    expect(await upload(null)).toBe('null null new')
+    expect(await upload('wrong')).toBe('wrong null new')
+    expect(await upload('right')).toBe('wrong null')
+    expect(await upload('right', 'right')).toBe('wrong right')
+    expect(await upload('right', null)).toBe('wrong right')
+    const { xet } = catalog.rows
+    expect(await xet.provenSha256s('ann', ['f1', 'f2'])).toEqual(new Map([['f1', 'right']]))
+    expect(await xet.provenSha256s('bob', ['f1'])).toEqual(new Map())
   })
 
   test('a chunk leads to the newest shard of its domain, its own xorb first', async () => {

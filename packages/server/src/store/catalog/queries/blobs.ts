@@ -1,5 +1,5 @@
 /** LFS objects, and what a sha256 is stored as. A repository sees what is linked to it and nothing else. */
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 
 import type { BlobRows, StoredContent } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
@@ -8,6 +8,15 @@ import { prepared, preparedList } from './prepared.ts'
 
 /** Values of one `in` list of a deletion. */
 const DELETE_LIST_MAX = 500
+
+const XET_COLUMNS = [
+  'file.domain_id as domainId',
+  'file.size_bytes as sizeBytes',
+  'file.hash as xetHash',
+  'file.term_count as termCount',
+] as const
+/** By what sha256 a repository has a Xet file: the computed one, and until then the claimed one. */
+const XET_OID = sql<string>`coalesce(file.sha256, link.sha256)`
 
 export function blobRows(db: Kysely<Schema>): BlobRows {
   const lfs = prepared(db, (slot: { domainId: string; oid: string }) =>
@@ -19,9 +28,6 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
   )
   const domainOf = prepared(db, (slot: { repoId: string }) =>
     db.selectFrom('repos').select('domain_id').where('id', '=', slot.repoId),
-  )
-  const earlierDomainsOf = prepared(db, (slot: { repoId: string }) =>
-    db.selectFrom('repo_domains').select('domain_id').where('repo_id', '=', slot.repoId).orderBy('domain_id'),
   )
   const link = prepared(db, (slot: { repoId: string; domainId: string; oid: string }) =>
     db
@@ -39,20 +45,28 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       .where('link.repo_id', '=', slot.repoId)
       .where('link.oid', 'in', oids),
   )
-  const linkedXet = preparedList(db, (oids, slot: { repoId: string; domainId: string }) =>
+  const xetLinks = db
+    .selectFrom('repo_xet_files as link')
+    .innerJoin('xet_files as file', (join) =>
+      join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
+    )
+  const claimedXet = preparedList(db, (oids, slot: { repoId: string }) =>
+    xetLinks
+      .select(['link.sha256 as oid', 'file.sha256 as proven', ...XET_COLUMNS])
+      .where('link.repo_id', '=', slot.repoId)
+      .where('link.sha256', 'in', oids)
+      .where((eb) => eb.or([eb('file.sha256', 'is', null), eb('file.sha256', '=', eb.ref('link.sha256'))])),
+  )
+  // SQLite keeps to the order of a cross join: else it would look at all that the repository has.
+  const provenXet = preparedList(db, (oids, slot: { repoId: string }) =>
     db
       .selectFrom('xet_files as file')
-      .innerJoin('repo_xet_files as link', (join) =>
-        join.onRef('link.hash', '=', 'file.hash').onRef('link.domain_id', '=', 'file.domain_id'),
-      )
-      .select(['file.sha256', 'file.size_bytes', 'file.hash', 'file.sha256_state'])
-      .where('link.repo_id', '=', slot.repoId)
-      .where('file.domain_id', '=', slot.domainId)
+      .crossJoin('repo_xet_files as link')
+      .select(['file.sha256 as oid', 'file.sha256 as proven', ...XET_COLUMNS])
       .where('file.sha256', 'in', oids)
-      .where('file.sha256_state', '!=', 'mismatch')
-      // Of several, a verified one is left standing in the map; else the choice is at least always the same.
-      .orderBy('file.sha256_state')
-      .orderBy('file.hash'),
+      .where('link.repo_id', '=', slot.repoId)
+      .whereRef('link.hash', '=', 'file.hash')
+      .whereRef('link.domain_id', '=', 'file.domain_id'),
   )
 
   const lfsAfter = prepared(db, (slot: { repoId: string; after: string; limit: number }) =>
@@ -68,18 +82,13 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       .limit(slot.limit),
   )
   const xetAfter = prepared(db, (slot: { repoId: string; after: string; limit: number }) =>
-    db
-      .selectFrom('repo_xet_files as link')
-      .innerJoin('xet_files as file', (join) =>
-        join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
-      )
-      .select(['file.sha256 as oid', (eb) => eb.fn.max('file.size_bytes').as('sizeBytes')])
+    xetLinks
+      .select([XET_OID.as('oid'), (eb) => eb.fn.max('file.size_bytes').as('sizeBytes')])
       .select((eb) => eb.fn.min('file.created_at').as('createdAt'))
       .where('link.repo_id', '=', slot.repoId)
-      .where('file.sha256', '>', slot.after)
-      .where('file.sha256_state', '!=', 'mismatch')
-      .groupBy('file.sha256')
-      .orderBy('file.sha256')
+      .where(XET_OID, '>', slot.after)
+      .groupBy(XET_OID)
+      .orderBy(XET_OID)
       .limit(slot.limit),
   )
 
@@ -110,22 +119,19 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
         const { domain_id: domainId, oid, size_bytes: sizeBytes } = row
         contents.set(oid, { kind: 'lfs', domainId, oid, sizeBytes })
       }
-      const own = (await domainOf({ repoId })).rows
-      const earlier = (await earlierDomainsOf({ repoId })).rows
-      // Its own domain comes last, and wins.
-      for (const { domain_id: domainId } of [...earlier, ...own])
-        for (const row of await linkedXet(oids, { repoId, domainId })) {
-          // What a shard claims to have a sha256 never stands in for bytes that were hashed on their way in.
-          if (row.sha256_state === 'claimed' && contents.get(row.sha256!)?.kind === 'lfs') continue
-          contents.set(row.sha256!, {
-            kind: 'xet',
-            domainId,
-            oid: row.sha256!,
-            sizeBytes: row.size_bytes,
-            xetHash: row.hash,
-            sha256State: row.sha256_state,
-          })
-        }
+      const claimed = await claimedXet(oids, { repoId })
+      const known = new Set([...contents.keys(), ...claimed.map(({ oid }) => oid)])
+      // What somebody else called by another name, or nobody by any, is found by what the hub computed.
+      const others = oids.filter((oid) => !known.has(oid))
+      const proven = others.length === 0 ? [] : await provenXet(others, { repoId })
+      for (const row of [...claimed, ...proven].toSorted(worseFirst)) {
+        const oid = row.oid!
+        const isProven = row.proven !== null
+        // What a shard claims to have a sha256 never stands in for bytes that were hashed on their way in.
+        if (!isProven && contents.get(oid)?.kind === 'lfs') continue
+        const { domainId, sizeBytes, xetHash } = row
+        contents.set(oid, { kind: 'xet', domainId, oid, sizeBytes, xetHash, isProven })
+      }
       return contents
     },
 
@@ -151,20 +157,31 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
         await db
           .deleteFrom('repo_xet_files')
           .where('repo_id', '=', repoId)
-          .where((eb) =>
-            eb.exists(
-              eb
-                .selectFrom('xet_files')
-                .select('xet_files.hash')
-                .whereRef('xet_files.domain_id', '=', 'repo_xet_files.domain_id')
-                .whereRef('xet_files.hash', '=', 'repo_xet_files.hash')
-                .where('xet_files.sha256', 'in', slice),
-            ),
+          .where(
+            'hash',
+            'in',
+            xetLinks.select('link.hash').where('link.repo_id', '=', repoId).where(XET_OID, 'in', slice),
           )
+          .execute()
+        // What is left of these was claimed falsely; the file stays under its true name.
+        await db
+          .updateTable('repo_xet_files')
+          .set({ sha256: null })
+          .where('repo_id', '=', repoId)
+          .where('sha256', 'in', slice)
           .execute()
       }
     },
   }
+}
+
+/** Of several Xet files with one sha256: computed before claimed, then the one with the fewest terms, then always the same. */
+function worseFirst(
+  one: { proven: string | null; termCount: number; xetHash: string },
+  other: { proven: string | null; termCount: number; xetHash: string },
+): number {
+  const proof = Number(one.proven !== null) - Number(other.proven !== null)
+  return proof || other.termCount - one.termCount || (one.xetHash < other.xetHash ? 1 : -1)
 }
 
 function* slices(list: readonly string[]): Generator<readonly string[]> {

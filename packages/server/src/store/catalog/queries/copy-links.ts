@@ -18,7 +18,6 @@ export async function copyLinks(
     kind === 'lfs'
       ? await copyLfs(db, fromRepoId, toRepoId, key, limit)
       : await copyXet(db, fromRepoId, toRepoId, key, limit)
-  await noteDomains(db, toRepoId, new Set(found.map((row) => row.domain_id)))
   const last = found.at(-1)
   if (last !== undefined && found.length === limit) return { kind, key: last.key }
   return kind === 'lfs' ? { kind: 'xet', key: '' } : null
@@ -30,7 +29,7 @@ async function copyLfs(
   toRepoId: string,
   after: string,
   limit: number,
-): Promise<{ domain_id: string; key: string }[]> {
+): Promise<{ key: string }[]> {
   const query = db.selectFrom('repo_lfs_objects').select(['domain_id', 'oid as key'])
   const page = query.where('repo_id', '=', fromRepoId).where('oid', '>', after).orderBy('oid').limit(limit)
   const found = await page.execute()
@@ -48,33 +47,14 @@ async function copyXet(
   toRepoId: string,
   after: string,
   limit: number,
-): Promise<{ domain_id: string; key: string }[]> {
-  const query = db.selectFrom('repo_xet_files').select(['domain_id', 'hash as key'])
+): Promise<{ key: string }[]> {
+  const query = db.selectFrom('repo_xet_files').select(['domain_id', 'hash as key', 'sha256'])
   const page = query.where('repo_id', '=', fromRepoId).where('hash', '>', after).orderBy('hash').limit(limit)
   const found = await page.execute()
   for (const slice of insertSlices(found)) {
-    const links = slice.map(({ domain_id, key }) => ({ repo_id: toRepoId, domain_id, hash: key }))
+    const links = slice.map(({ key: hash, ...link }) => ({ repo_id: toRepoId, hash, ...link }))
     const insert = db.insertInto('repo_xet_files').values(links)
     await insert.onConflict((conflict) => conflict.doNothing()).execute()
   }
   return found
-}
-
-async function noteDomains(
-  db: Kysely<Schema>,
-  repoId: string,
-  domainIds: ReadonlySet<string>,
-): Promise<void> {
-  const own = await db
-    .selectFrom('repos')
-    .select('domain_id')
-    .where('id', '=', repoId)
-    .executeTakeFirstOrThrow()
-  for (const domainId of domainIds)
-    if (domainId !== own.domain_id)
-      await db
-        .insertInto('repo_domains')
-        .values({ repo_id: repoId, domain_id: domainId })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute()
 }

@@ -136,7 +136,7 @@ export function indexRows(db: Kysely<Schema>): IndexRows {
             from repo_lfs_objects l join lfs_objects o on o.domain_id = l.domain_id and o.oid = l.oid
             where l.repo_id in (${ids})
           union
-          select x.repo_id as id, coalesce(f.sha256, f.hash) as content, f.size_bytes as bytes
+          select x.repo_id as id, coalesce(f.sha256, x.sha256, f.hash) as content, f.size_bytes as bytes
             from repo_xet_files x join xet_files f on f.domain_id = x.domain_id and f.hash = x.hash
             where x.repo_id in (${ids})
         ) as contents group by id`.execute(db)

@@ -156,18 +156,6 @@ export function repoRows(db: Kysely<Schema>): RepoRows {
     },
 
     async move(id, { ownerId, domainId, namespace, name }) {
-      // Its links stay in the domain that they were made in, and are looked for there from now on.
-      const old = db
-        .selectFrom('repos')
-        .select(['id', 'domain_id'])
-        .where('id', '=', id)
-        .where('domain_id', '!=', domainId)
-      await db
-        .insertInto('repo_domains')
-        .columns(['repo_id', 'domain_id'])
-        .expression(old)
-        .onConflict((conflict) => conflict.doNothing())
-        .execute()
       const key = { namespace_key: nameKey(namespace), name_key: nameKey(name) }
       const set = { owner_id: ownerId, domain_id: domainId, namespace, name, ...key }
       await db.updateTable('repos').set(set).where('id', '=', id).execute()

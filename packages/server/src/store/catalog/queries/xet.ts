@@ -47,18 +47,37 @@ function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> 
   }
 }
 
-function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 'setSha256State'> {
+function fileRows(
+  db: Kysely<Schema>,
+): Pick<XetRows, 'insertFile' | 'getFile' | 'provenSha256s' | 'prove' | 'falseClaims'> {
+  const links = db
+    .selectFrom('repo_xet_files as link')
+    .innerJoin('xet_files as file', (join) =>
+      join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
+    )
   const linkedFile = prepared(db, (slot: { repoId: string; hash: string }) =>
-    db
-      .selectFrom('repo_xet_files as link')
-      .innerJoin('xet_files as file', (join) =>
-        join.onRef('file.domain_id', '=', 'link.domain_id').onRef('file.hash', '=', 'link.hash'),
-      )
+    links
       .select(['file.domain_id as domainId', 'file.hash', 'file.size_bytes as sizeBytes'])
       .select(['file.term_count as termCount', 'file.terms', 'file.sha256'])
-      .select(['file.sha256_state as sha256State', 'file.created_at as createdAt'])
+      .select(['link.sha256 as claimedSha256', 'file.created_at as createdAt'])
       .where('link.repo_id', '=', slot.repoId)
       .where('link.hash', '=', slot.hash),
+  )
+  const proven = preparedList(db, (hashes, slot: { domainId: string }) =>
+    db
+      .selectFrom('xet_files')
+      .select(['hash', 'sha256'])
+      .where('domain_id', '=', slot.domainId)
+      .where('hash', 'in', hashes)
+      .where('sha256', 'is not', null),
+  )
+  const refuted = links
+    .whereRef('link.sha256', '!=', 'file.sha256')
+    .select(['link.repo_id as repoId', 'link.sha256 as claimedSha256', 'link.hash as xetHash'])
+    .select('file.sha256')
+    .$narrowType<{ claimedSha256: string; sha256: string }>()
+  const refutedOf = preparedList(db, (oids, slot: { repoId: string }) =>
+    refuted.where('link.repo_id', '=', slot.repoId).where('link.sha256', 'in', oids).orderBy('link.hash'),
   )
 
   return {
@@ -72,27 +91,14 @@ function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 
           term_count: row.termCount,
           terms: row.terms,
           sha256: row.sha256,
-          sha256_state: row.sha256State,
           created_at: row.createdAt,
         })
-        // A wrong claim must not keep the right one out.
         .onConflict((conflict) =>
           conflict
             .columns(['domain_id', 'hash'])
-            .doUpdateSet((eb) => ({
-              sha256: eb.ref('excluded.sha256'),
-              sha256_state: eb.ref('excluded.sha256_state'),
-            }))
-            .where('excluded.sha256', 'is not', null)
-            .where((eb) =>
-              eb.or([
-                eb('xet_files.sha256', 'is', null),
-                eb.and([
-                  eb('xet_files.sha256_state', '=', 'mismatch'),
-                  eb('xet_files.sha256', '!=', eb.ref('excluded.sha256')),
-                ]),
-              ]),
-            ),
+            .doUpdateSet((eb) => ({ sha256: eb.ref('excluded.sha256') }))
+            .where('xet_files.sha256', 'is', null)
+            .where('excluded.sha256', 'is not', null),
         )
         .execute()
       const uses = [...new Set(xorbHashes)].map((hash) => ({
@@ -106,13 +112,21 @@ function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 
       }
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('repo_xet_files')
-        .values({ repo_id: repoId, domain_id: row.domainId, hash: row.hash })
+        .values({ repo_id: repoId, domain_id: row.domainId, hash: row.hash, sha256: row.claimedSha256 })
         // What came from the repository's earlier domain, or from the one it was duplicated from, is its own now.
         .onConflict((conflict) =>
           conflict
             .columns(['repo_id', 'hash'])
-            .doUpdateSet((eb) => ({ domain_id: eb.ref('excluded.domain_id') }))
-            .whereRef('repo_xet_files.domain_id', '!=', 'excluded.domain_id'),
+            .doUpdateSet((eb) => ({
+              domain_id: eb.ref('excluded.domain_id'),
+              sha256: eb.fn.coalesce('repo_xet_files.sha256', 'excluded.sha256'),
+            }))
+            .where((eb) =>
+              eb.or([
+                eb('repo_xet_files.domain_id', '!=', eb.ref('excluded.domain_id')),
+                eb.and([eb('repo_xet_files.sha256', 'is', null), eb('excluded.sha256', 'is not', null)]),
+              ]),
+            ),
         )
         .executeTakeFirstOrThrow()
       return numInsertedOrUpdatedRows === 1n
@@ -122,9 +136,18 @@ function fileRows(db: Kysely<Schema>): Pick<XetRows, 'insertFile' | 'getFile' | 
       return (await linkedFile({ repoId, hash })).rows[0] ?? null
     },
 
-    async setSha256State(domainId, hash, state) {
-      const set = db.updateTable('xet_files').set({ sha256_state: state })
+    async provenSha256s(domainId, hashes) {
+      return new Map((await proven(hashes, { domainId })).map(({ hash, sha256 }) => [hash, sha256!]))
+    },
+
+    async prove(domainId, hash, sha256) {
+      const set = db.updateTable('xet_files').set({ sha256 })
       await set.where('domain_id', '=', domainId).where('hash', '=', hash).execute()
+      return refuted.where('link.domain_id', '=', domainId).where('link.hash', '=', hash).execute()
+    },
+
+    async falseClaims(repoId, oids) {
+      return new Map((await refutedOf(oids, { repoId })).map((row) => [row.claimedSha256, row]))
     },
   }
 }
