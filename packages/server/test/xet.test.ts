@@ -124,6 +124,18 @@ describe('upload', () => {
     })
   })
 
+  test('a shard is kept as it came, once', async () => {
+    const { blobs, catalog } = hub.hub.ops
+    const repo = await catalog.rows.repos.getByName('default', 'model', 'alice', 'tiny')
+    const kept: Buffer[] = []
+    for await (const { key } of blobs.list(`shards/${repo?.domainId}/${repo?.id}/`)) {
+      const pieces: Uint8Array[] = []
+      for await (const piece of await blobs.read(key)) pieces.push(Uint8Array.from(piece))
+      kept.push(Buffer.concat(pieces))
+    }
+    expect(kept).toEqual([Buffer.from(formatShard(FILE.shard))])
+  })
+
   test('the second version of the shard route ends with a result', async () => {
     const answer = await writer.fetch('/v2/shards', postBytes(formatShard(FILE.shard)))
     const events = (await answer.text())

@@ -10,24 +10,26 @@ const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/)
 test('the store is laid out as its page says', () => {
   expect(lfsKey('d0', HASH)).toBe(`lfs/d0/12/ab/${HASH}`)
   expect(xorbKey('d0', HASH)).toBe(`xorbs/d0/12/ab/${HASH}`)
-  expect(shardKey('d0', 'S-1_x')).toBe('shards/d0/S-1_x')
+  expect(shardKey({ domainId: 'd0', repoId: 'r0', id: 'S-1_x' })).toBe('shards/d0/r0/S-1_x')
   expect([keyPrefix('lfs'), keyPrefix('xorbs', 'd0')]).toEqual(['lfs/', 'xorbs/d0/'])
 })
 
 test('a key is taken apart into what it was made of', () => {
   fc.assert(
-    fc.property(id, hex64, id, (domainId, hash, shard) => {
+    fc.property(id, hex64, id, id, (domainId, hash, repoId, shard) => {
       expect(parseKey(lfsKey(domainId, hash))).toEqual({ kind: 'lfs', domainId, name: hash })
       expect(parseKey(xorbKey(domainId, hash))).toEqual({ kind: 'xorbs', domainId, name: hash })
-      expect(parseKey(shardKey(domainId, shard))).toEqual({ kind: 'shards', domainId, name: shard })
+      const parts = { kind: 'shards', domainId, repoId, name: shard }
+      expect(parseKey(shardKey({ domainId, repoId, id: shard }))).toEqual(parts)
     }),
   )
 })
 
 test.each(['', '..', 'a/b', 'a.b', 'ä', 'x'.repeat(65), 'a\n', 'a\0'])('%j is no id', (bad) => {
   expect(() => lfsKey(bad, HASH)).toThrow(TypeError)
-  expect(() => shardKey(bad, 'x')).toThrow(TypeError)
-  expect(() => shardKey('d0', bad)).toThrow(TypeError)
+  const shard = { domainId: 'd0', repoId: 'r0', id: 'x' }
+  for (const part of ['domainId', 'repoId', 'id'])
+    expect(() => shardKey({ ...shard, [part]: bad })).toThrow(TypeError)
   expect(() => keyPrefix('lfs', bad)).toThrow(TypeError)
   expect(() => xorbKey('d0', bad)).toThrow(TypeError)
 })
@@ -40,7 +42,8 @@ test.each([
   `lfs/../12/ab/${HASH}`,
   `lfs/d0/12/ab/${HASH}\n`,
   `shards/d0/12/ab/${HASH}`,
-  'shards/d0/..',
+  'shards/d0/r0/..',
+  'shards/d0/x',
   'git/d0/x',
   `/lfs/d0/12/ab/${HASH}`,
 ])('%j is no key', (text) => {

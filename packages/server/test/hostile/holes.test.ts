@@ -93,7 +93,7 @@ describe('what a shard claims', () => {
     const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
     await uploadXet(liar, lie('a'))
     const second = await liar.fetch('/v1/shards', postBytes(formatShard(lie('b').shard)))
-    expect(second.status).toBe(200)
+    expect(second.status).toBe(400)
     const honest = await casAccess(hub, 'alice', 'alice/honest', 'write')
     expect((await honest.fetch('/v1/shards', postBytes(formatShard(made.shard)))).status).toBe(200)
     const body = [{ key: 'header', value: { summary: 'x' } }, xetLine('f.bin', made)]

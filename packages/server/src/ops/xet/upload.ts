@@ -3,7 +3,7 @@ import { setImmediate as pause } from 'node:timers/promises'
 
 import { HubError } from '@cairn/protocol/errors'
 import { parseXetHash, type XetHash } from '@cairn/protocol/xet/hash'
-import { parseShard } from '@cairn/protocol/xet/shard'
+import { parseShard, type Shard } from '@cairn/protocol/xet/shard'
 import {
   dedupCandidates,
   ShardRefusedError,
@@ -14,12 +14,12 @@ import { TERM_BYTES } from '@cairn/protocol/xet/terms'
 
 import { SHARD_ROWS_PER_TRANSACTION, XET_PROVEN_AT_ONCE_MAX_BYTES } from '../../limits.ts'
 import type { LinkedXetFile, RepoRow } from '../../store/catalog/catalog.ts'
-import { xorbKey } from '../../store/keys.ts'
+import { shardKey, xorbKey } from '../../store/keys.ts'
 import { verifyXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { findTable } from './tables.ts'
-import { computeSha256, verifySha256 } from './verify-sha256.ts'
+import { computeSha256 } from './verify-sha256.ts'
 
 /**
  * False when the repository's domain has the xorb already. Then the body need not be looked at, unless who sends it
@@ -58,7 +58,10 @@ export async function receiveXorb(
   })
 }
 
-/** Registers the files of a shard for the repository. False when all of them were known. */
+/**
+ * Registers the files of a shard for the repository. False when all of them were known. What is new is kept as it came
+ * before a row speaks of it: shards and xorbs alone say what the tables of files and chunks do.
+ */
 export async function receiveShard(
   ctx: OpsContext,
   repo: RepoRow,
@@ -66,9 +69,47 @@ export async function receiveShard(
 ): Promise<{ registered: boolean }> {
   const { domainId } = repo
   const shard = parseShard(bytes)
-  let files: VerifiedFile[]
+  const files = await verified(ctx, repo, shard)
+  const news = await judgeClaims(ctx, repo, files)
+  if (news.length === 0) return { registered: false }
+  const id = newId(ctx)
+  await using staged = await ctx.blobs.stage()
+  await staged.append(bytes)
+  await staged.commit(shardKey({ domainId, repoId: repo.id, id }))
+  const xorbHashes = [
+    ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
+  ]
+  const chunks = dedupCandidates(shard, files)
+  const createdAt = ctx.clock()
+  await ctx.catalog.tx(async (rows) => {
+    await assertLiving(rows, repo)
+    await rows.xet.insertShard({ id, domainId, repoId: repo.id, createdAt, xorbHashes, chunks })
+  })
+  for (const batch of batches(news))
+    await ctx.catalog.tx(async (rows, emit) => {
+      await assertLiving(rows, repo)
+      for (const { file, terms, sizeBytes, xorbs, sha256 } of batch) {
+        const row: LinkedXetFile = {
+          domainId,
+          hash: file.hash,
+          sizeBytes,
+          termCount: terms.length / TERM_BYTES,
+          terms,
+          sha256,
+          claimedSha256: file.sha256,
+          createdAt,
+        }
+        await rows.xet.insertFile(repo.id, row, xorbs)
+        if (file.sha256 !== null && sha256 === null)
+          emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
+      }
+    })
+  return { registered: true }
+}
+
+async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): Promise<VerifiedFile[]> {
   try {
-    files = await verifyShard(
+    return await verifyShard(
       ctx.primitives,
       shard,
       (xorb) => findTable(ctx, domainId, xorb),
@@ -78,75 +119,43 @@ export async function receiveShard(
     if (error instanceof ShardRefusedError) throw new HubError('BadRequest', error.message, { cause: error })
     throw error
   }
-  const proven = await provenOf(ctx, repo, files)
-  let registered = false
-  const contested: string[] = []
-  for (const batch of batches(files))
-    await ctx.catalog.tx(async (rows, emit) => {
-      await assertLiving(rows, repo)
-      for (const { file, terms, sizeBytes, xorbs } of batch) {
-        const row: LinkedXetFile = {
-          domainId,
-          hash: file.hash,
-          sizeBytes,
-          termCount: terms.length / TERM_BYTES,
-          terms,
-          sha256: proven.get(file.hash) ?? null,
-          claimedSha256: file.sha256,
-          createdAt: ctx.clock(),
-        }
-        if (await rows.xet.insertFile(repo.id, row, xorbs)) registered = true
-        if (file.sha256 === null) continue
-        const stored = await rows.xet.getFile(repo.id, file.hash)
-        if (stored === null || stored.sha256 !== null) continue
-        emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
-        if (stored.claimedSha256 !== file.sha256) contested.push(file.hash)
-      }
-    })
-  // One of two claims is false. Whoever came first must not keep the right one out until a job finds the time.
-  for (const hash of contested) await verifySha256(ctx, { repoId: repo.id, hash })
-  const xorbHashes = [
-    ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
-  ]
-  const chunks = dedupCandidates(shard, files)
-  if (registered && chunks.length > 0)
-    await ctx.catalog.tx(async (rows) => {
-      await assertLiving(rows, repo)
-      await rows.xet.insertShard({
-        id: newId(ctx),
-        domainId,
-        repoId: repo.id,
-        createdAt: ctx.clock(),
-        xorbHashes,
-        chunks,
-      })
-    })
-  return { registered }
 }
 
+/** A file with the sha256 that the hub has computed, or null. */
+type JudgedFile = VerifiedFile & { sha256: string | null }
+
 /**
- * The computed sha256 of those files that have one; small files get theirs here. BadRequest when a claim differs: what
- * the hub knows to be false is not registered at all.
+ * Those files of which something is new to the repository. Small ones are proven here, and so are those that the
+ * repository knows by another name: one of two claims is false, and whoever came first must not keep the right one
+ * out until a job finds the time. BadRequest for a claim that is false.
  */
-async function provenOf(
+async function judgeClaims(
   ctx: OpsContext,
-  { domainId }: RepoRow,
+  { id: repoId, domainId }: RepoRow,
   files: readonly VerifiedFile[],
-): Promise<Map<string, string>> {
+): Promise<JudgedFile[]> {
   const hashes = files.map(({ file }) => file.hash)
-  const proven = new Map(await ctx.catalog.rows.xet.provenSha256s(domainId, hashes))
+  const known = await ctx.catalog.rows.xet.knownFiles(repoId, hashes)
+  const news: JudgedFile[] = []
   let leftBytes = XET_PROVEN_AT_ONCE_MAX_BYTES
-  for (const { file, sizeBytes, terms } of files) {
-    if (file.sha256 === null) continue
-    if (!proven.has(file.hash) && sizeBytes <= leftBytes) {
-      leftBytes -= sizeBytes
-      proven.set(file.hash, await computeSha256(ctx, { domainId, terms }))
+  for (const one of files) {
+    const { file, sizeBytes, terms } = one
+    const before = known.get(file.hash)
+    const called = before?.claimedSha256 ?? null
+    const isKnown = before?.isLinked === true && (called !== null || file.sha256 === null)
+    let sha256 = before?.sha256 ?? null
+    if (file.sha256 !== null && sha256 === null) {
+      const isContested = called !== null && called !== file.sha256
+      if (isContested || (!isKnown && sizeBytes <= leftBytes)) {
+        leftBytes -= sizeBytes
+        sha256 = await computeSha256(ctx, { domainId, terms })
+      }
     }
-    const sha256 = proven.get(file.hash)
-    if (sha256 !== undefined && sha256 !== file.sha256)
+    if (file.sha256 !== null && sha256 !== null && sha256 !== file.sha256)
       throw new HubError('BadRequest', `File ${file.hash} has the sha256 ${sha256}, not ${file.sha256}`)
+    if (!isKnown || sha256 !== (before?.sha256 ?? null)) news.push({ ...one, sha256 })
   }
-  return proven
+  return news
 }
 
 /** Throws BadRequest unless it is 64 hex digits. */
@@ -159,8 +168,8 @@ export function hashOf(text: string): XetHash {
 }
 
 /** A file makes one row for itself, one for its link and one for each xorb. */
-function* batches(files: readonly VerifiedFile[]): Generator<VerifiedFile[]> {
-  let batch: VerifiedFile[] = []
+function* batches(files: readonly JudgedFile[]): Generator<JudgedFile[]> {
+  let batch: JudgedFile[] = []
   let rowCount = 0
   for (const file of files) {
     batch.push(file)

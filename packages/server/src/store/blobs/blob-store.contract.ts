@@ -225,7 +225,7 @@ export function blobStoreContract(name: string, make: () => Promise<BlobStoreUnd
           hashes.flatMap((hash) => [
             lfsKey(domain, hash),
             xorbKey(domain, hash),
-            shardKey(domain, `s-${hash.slice(0, 8)}`),
+            shardKey({ domainId: domain, repoId: 'r', id: `s-${hash.slice(0, 8)}` }),
           ]),
         )
         .toSorted((a, b) => (a < b ? -1 : 1))

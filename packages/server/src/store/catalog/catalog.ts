@@ -32,7 +32,15 @@ export type {
 } from './listing-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
-export type { FalseClaim, LinkedXetFile, ShardRow, XetFileRow, XetRows, XorbRow } from './xet-rows.ts'
+export type {
+  FalseClaim,
+  KnownXetFile,
+  LinkedXetFile,
+  ShardRow,
+  XetFileRow,
+  XetRows,
+  XorbRow,
+} from './xet-rows.ts'
 
 export type AccountKind = 'user' | 'org'
 export type OrgRole = 'admin' | 'write' | 'contributor' | 'read'

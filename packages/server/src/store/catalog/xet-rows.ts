@@ -32,6 +32,15 @@ export interface LinkedXetFile extends XetFileRow {
   claimedSha256: string | null
 }
 
+/** What an upload needs to know of a file that may be there already. */
+export interface KnownXetFile {
+  sha256: string | null
+  /** Whether the repository has it from its own domain. */
+  isLinked: boolean
+  /** What the repository calls it, if it has it. */
+  claimedSha256: string | null
+}
+
 /** A claim that proved false: what the repository calls by one sha256 has another. */
 export interface FalseClaim {
   repoId: string
@@ -62,8 +71,8 @@ export interface XetRows {
   insertFile(repoId: string, row: LinkedXetFile, xorbHashes: readonly string[]): Promise<boolean>
   /** Null when the repository may not see it. */
   getFile(repoId: string, hash: string): Promise<LinkedXetFile | null>
-  /** The computed sha256 of those files of a domain that have one. */
-  provenSha256s(domainId: string, hashes: readonly string[]): Promise<Map<string, string>>
+  /** What is known of those files that the repository's own domain has. */
+  knownFiles(repoId: string, hashes: readonly string[]): Promise<Map<string, KnownXetFile>>
   /** Notes what the hub has computed, and returns the claims that it refutes. */
   prove(domainId: string, hash: string, sha256: string): Promise<FalseClaim[]>
   /** Why `contentOf` left out some of these: by the claimed sha256. */

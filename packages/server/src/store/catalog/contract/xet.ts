@@ -87,9 +87,13 @@ export function xetContract(make: MakeCatalog): void {
     expect(await upload('right')).toBe('wrong null')
     expect(await upload('right', 'right')).toBe('wrong right')
     expect(await upload('right', null)).toBe('wrong right')
-    const { xet } = catalog.rows
-    expect(await xet.provenSha256s('ann', ['f1', 'f2'])).toEqual(new Map([['f1', 'right']]))
-    expect(await xet.provenSha256s('bob', ['f1'])).toEqual(new Map())
+    await catalog.tx((rows) => rows.repos.insert(repo('other', 'ann')))
+    const known = (repoId: string) => catalog.rows.xet.knownFiles(repoId, ['f1', 'f2'])
+    const file = { sha256: 'right', isLinked: true, claimedSha256: 'wrong' }
+    expect(await known('tiny')).toEqual(new Map([['f1', file]]))
+    const unlinked = { sha256: 'right', isLinked: false, claimedSha256: null }
+    expect(await known('other')).toEqual(new Map([['f1', unlinked]]))
+    expect(await known('huge')).toEqual(new Map())
   })
 
   test('a chunk leads to the newest shard of its domain, its own xorb first', async () => {

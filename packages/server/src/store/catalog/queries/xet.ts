@@ -49,7 +49,7 @@ function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> 
 
 function fileRows(
   db: Kysely<Schema>,
-): Pick<XetRows, 'insertFile' | 'getFile' | 'provenSha256s' | 'prove' | 'falseClaims'> {
+): Pick<XetRows, 'insertFile' | 'getFile' | 'knownFiles' | 'prove' | 'falseClaims'> {
   const links = db
     .selectFrom('repo_xet_files as link')
     .innerJoin('xet_files as file', (join) =>
@@ -63,13 +63,19 @@ function fileRows(
       .where('link.repo_id', '=', slot.repoId)
       .where('link.hash', '=', slot.hash),
   )
-  const proven = preparedList(db, (hashes, slot: { domainId: string }) =>
+  const known = preparedList(db, (hashes, slot: { repoId: string }) =>
     db
-      .selectFrom('xet_files')
-      .select(['hash', 'sha256'])
-      .where('domain_id', '=', slot.domainId)
-      .where('hash', 'in', hashes)
-      .where('sha256', 'is not', null),
+      .selectFrom('xet_files as file')
+      .innerJoin('repos', 'repos.domain_id', 'file.domain_id')
+      .leftJoin('repo_xet_files as link', (join) =>
+        join
+          .onRef('link.repo_id', '=', 'repos.id')
+          .onRef('link.hash', '=', 'file.hash')
+          .onRef('link.domain_id', '=', 'file.domain_id'),
+      )
+      .select(['file.hash', 'file.sha256', 'link.repo_id as linkedTo', 'link.sha256 as claimedSha256'])
+      .where('repos.id', '=', slot.repoId)
+      .where('file.hash', 'in', hashes),
   )
   const refuted = links
     .whereRef('link.sha256', '!=', 'file.sha256')
@@ -136,8 +142,14 @@ function fileRows(
       return (await linkedFile({ repoId, hash })).rows[0] ?? null
     },
 
-    async provenSha256s(domainId, hashes) {
-      return new Map((await proven(hashes, { domainId })).map(({ hash, sha256 }) => [hash, sha256!]))
+    async knownFiles(repoId, hashes) {
+      const rows = await known(hashes, { repoId })
+      return new Map(
+        rows.map(({ hash, sha256, linkedTo, claimedSha256 }) => [
+          hash,
+          { sha256, isLinked: linkedTo !== null, claimedSha256 },
+        ]),
+      )
     },
 
     async prove(domainId, hash, sha256) {
