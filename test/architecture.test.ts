@@ -123,8 +123,8 @@ const SERVER_PARTS: Record<string, readonly string[]> = {
   ops: ['git', 'store', 'workers', 'free.ts', 'limits.ts'],
   jobs: ['ops', 'store', 'limits.ts'],
   git: ['limits.ts'],
-  store: ['limits.ts'],
-  workers: ['free.ts', 'limits.ts', 'primitives.ts'],
+  store: ['buffer-pool.ts', 'limits.ts'],
+  workers: ['buffer-pool.ts', 'limits.ts', 'primitives.ts'],
 }
 
 describe('inside the server', () => {

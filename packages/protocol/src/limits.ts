@@ -84,11 +84,6 @@ export const XET_FILE_TERMS_MAX = 2 ** 17
  */
 export const XET_FILE_TERMS_FREE = 1024
 export const XET_TERM_MEAN_MIN_BYTES = 4 * KIB
-/**
- * What one chunk's LZ4 frame may claim to hold. A chunk has at most 128 KiB, but some encoders always declare
- * blocks of 4 MiB, the largest that the format knows.
- */
-export const XET_LZ4_FRAME_CLAIM_MAX_BYTES = 4 * MIB
 
 /** Front matter of a card. */
 export const CARD_YAML_MAX_BYTES = 256 * KIB

@@ -7,8 +7,7 @@ export interface Primitives {
   blake3Keyed(key: Uint8Array, data: Uint8Array): Uint8Array
   sha1(data: Uint8Array): Uint8Array
   sha256(data: Uint8Array): Uint8Array
-  /** One LZ4 frame (not a raw block). Throws on malformed input. */
-  lz4FrameDecode(frame: Uint8Array): Uint8Array
+  /** One LZ4 frame (not a raw block). */
   lz4FrameEncode(data: Uint8Array): Uint8Array
   /** zlib stream (RFC 1950), as in git objects. */
   deflate(data: Uint8Array): Uint8Array

@@ -32,7 +32,6 @@ export const nativePrimitives: Primitives = {
   },
   sha1: (data) => createHash('sha1').update(data).digest(),
   sha256: (data) => createHash('sha256').update(data).digest(),
-  lz4FrameDecode: (frame) => lz4.decompressFrameSync(viewOf(frame)),
   lz4FrameEncode: (data) => lz4.compressFrameSync(viewOf(data)),
   deflate: (data) => deflateSync(data),
 }

@@ -107,11 +107,12 @@ export function failAtCall(
   return {
     stat: (key) => call('stat', () => store.stat(key)),
     read: async (key, range) => each('read.next', await call('read', () => store.read(key, range), unread)),
-    stage: async () =>
+    readInto: (...read) => call('readInto', () => store.readInto(...read)),
+    stage: async (kind) =>
       staged(
         await call(
           'stage',
-          () => store.stage(),
+          () => store.stage(kind),
           (inner) => inner.abort(),
         ),
       ),

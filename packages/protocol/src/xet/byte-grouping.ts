@@ -12,25 +12,23 @@ export function groupBytes(bytes: Uint8Array): Uint8Array {
   return grouped
 }
 
-export function ungroupBytes(grouped: Uint8Array): Uint8Array {
+/** Writes them into `bytes`, which is as long. */
+export function ungroupBytes(grouped: Uint8Array, bytes: Uint8Array): void {
   const { length } = grouped
-  const bytes = new Uint8Array(length)
   const size = length >> 2
   const longer = length & 3
   const second = size + (longer > 0 ? 1 : 0)
   const third = second + size + (longer > 1 ? 1 : 0)
   const fourth = third + size + (longer > 2 ? 1 : 0)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
   // One pass over the output: several passes would each touch every cache line of it.
-  let to = 0
   for (let i = 0; i < size; i++) {
-    bytes[to] = grouped[i]!
-    bytes[to + 1] = grouped[second + i]!
-    bytes[to + 2] = grouped[third + i]!
-    bytes[to + 3] = grouped[fourth + i]!
-    to += GROUPS
+    const word =
+      grouped[i]! | (grouped[second + i]! << 8) | (grouped[third + i]! << 16) | (grouped[fourth + i]! << 24)
+    view.setInt32(i * GROUPS, word, true)
   }
+  const to = size * GROUPS
   if (longer > 0) bytes[to] = grouped[size]!
   if (longer > 1) bytes[to + 1] = grouped[second + size]!
   if (longer > 2) bytes[to + 2] = grouped[third + size]!
-  return bytes
 }

@@ -11,7 +11,7 @@ import { FormatError } from '../errors.ts'
 import { XET_CHUNK_COMPRESSED_MAX_BYTES, XET_CHUNK_MAX_BYTES } from '../limits.ts'
 import type { Primitives } from '../primitives.ts'
 import { groupBytes, ungroupBytes } from './byte-grouping.ts'
-import { checkLz4Frame } from './lz4-frame.ts'
+import { decodeLz4Frame } from './lz4-frame.ts'
 
 export const CHUNK_HEADER_BYTES = 8
 
@@ -46,27 +46,48 @@ export function decodeChunkHeader(bytes: Uint8Array, offset: number, position: n
   return { scheme, payloadBytes, rawBytes }
 }
 
-/** The uncompressed bytes; those of scheme `none` are the payload itself. Errors carry `position`. */
+export interface SerializedChunk {
+  header: ChunkHeader
+  payload: Uint8Array
+  /** Where the header stands in the run. */
+  at: number
+}
+
+/** The chunks of which a run consists. `position` is where the run stands in its xorb, for errors. */
+export function* splitChunks(run: Uint8Array, position: number): Generator<SerializedChunk> {
+  for (let at = 0; at < run.length;) {
+    const header = decodeChunkHeader(run, at, position + at)
+    const payloadAt = at + CHUNK_HEADER_BYTES
+    const end = payloadAt + header.payloadBytes
+    if (end > run.length) throw new FormatError('Payload of a chunk is cut short', position + run.length)
+    yield { header, payload: run.subarray(payloadAt, end), at }
+    at = end
+  }
+}
+
+/** Where grouped bytes lie on their way. */
+const grouped = new Uint8Array(XET_CHUNK_MAX_BYTES)
+
+/**
+ * The uncompressed bytes: those of scheme `none` are the payload itself, others are written to the beginning of `room`,
+ * which holds at least `rawBytes`. Errors count from `position`, where the run stands.
+ */
 export function decodeChunk(
-  primitives: Primitives,
-  header: ChunkHeader,
-  payload: Uint8Array,
+  { header, payload, at }: SerializedChunk,
+  room: Uint8Array,
   position: number,
 ): Uint8Array {
-  if (payload.length !== header.payloadBytes)
-    throw new FormatError('Payload of a chunk is cut short', position)
-  if (header.scheme === 'none') return payload
-  checkLz4Frame(payload, header.rawBytes, position)
-  let decoded: Uint8Array
-  try {
-    decoded = primitives.lz4FrameDecode(payload)
-  } catch {
-    // What the decoder says depends on the library; that it refuses is all there is to tell.
-    throw new FormatError('LZ4 frame of a chunk does not decode', position)
+  const { scheme, rawBytes } = header
+  if (scheme === 'none') return payload
+  const raw = room.subarray(0, rawBytes)
+  const payloadAt = position + at + CHUNK_HEADER_BYTES
+  if (scheme === 'lz4') decodeLz4Frame(payload, raw, payloadAt)
+  else {
+    const group = grouped.subarray(0, rawBytes)
+    decodeLz4Frame(payload, group, payloadAt)
+    ungroupBytes(group, raw)
   }
-  if (decoded.length !== header.rawBytes)
-    throw new FormatError(`Chunk decodes to ${decoded.length} bytes, not ${header.rawBytes}`, position)
-  return header.scheme === 'bg4-lz4' ? ungroupBytes(decoded) : decoded
+  return raw
 }
 
 /** A serialized chunk with the scheme asked for, or as is when that would not make it shorter. */

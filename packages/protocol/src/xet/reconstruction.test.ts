@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 
 import { decodeChunkTable } from './chunk-table.ts'
-import { CHUNK_HEADER_BYTES, decodeChunk } from './chunk.ts'
+import { decodeChunk, splitChunks } from './chunk.ts'
 import type { XetHash } from './hash.ts'
 import { formatReconstruction } from './reconstruction-json.ts'
 import { planReconstruction, walkReconstruction } from './reconstruction.ts'
 import { encodeTerms, type Term } from './terms.ts'
-import { createXorbParser, encodeXorb } from './xorb.ts'
+import { encodeXorb } from './xorb.ts'
 
 const XORBS = [10, 60].map((base) =>
   encodeXorb(
@@ -43,10 +43,8 @@ const TERMS: Term[] = (
 const RECORDS = encodeTerms(TERMS)
 
 function decodeRange(xorb: XetHash, byteStart: number, byteEnd: number): Uint8Array {
-  const chunks = createXorbParser().push(BYTES.get(xorb)!.subarray(byteStart, byteEnd + 1))
-  return Buffer.concat(
-    chunks.map((c) => decodeChunk(primitives, c.header, c.serialized.subarray(CHUNK_HEADER_BYTES), 0)),
-  )
+  const chunks = splitChunks(BYTES.get(xorb)!.subarray(byteStart, byteEnd + 1), byteStart)
+  return Buffer.concat(Array.from(chunks, (one) => decodeChunk(one, new Uint8Array(one.header.rawBytes), 0)))
 }
 
 const FILE = Buffer.concat(

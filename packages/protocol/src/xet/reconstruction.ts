@@ -76,8 +76,9 @@ interface UsedXorb {
 /** One step of the walk: read these bytes of the xorb, decode its chunks, drop `skipBytes`, hand on `takeBytes`. */
 export interface WalkStep extends FetchRange {
   xorb: XetHash
-  /** Raw hashes that the decoded chunks must have, one after the other. */
+  /** Raw hashes that the decoded chunks must have, one after the other, and their bytes together. */
   chunkHashes: Uint8Array
+  rawBytes: number
   skipBytes: number
   takeBytes: number
 }
@@ -106,12 +107,13 @@ export async function* walkReconstruction(
         table.rawStart(chunkEnd + 1) - table.rawStart(chunkStart) <= stepRawMaxBytes
       )
         chunkEnd++
-      const decodedBytes = table.rawStart(chunkEnd) - table.rawStart(chunkStart)
-      const takeBytes = Math.min(decodedBytes - skipBytes, leftBytes)
+      const rawBytes = table.rawStart(chunkEnd) - table.rawStart(chunkStart)
+      const takeBytes = Math.min(rawBytes - skipBytes, leftBytes)
       yield {
         xorb: term.xorb,
         ...physicalRange(table, chunkStart, chunkEnd),
         chunkHashes: table.hashes(chunkStart, chunkEnd),
+        rawBytes,
         skipBytes,
         takeBytes,
       }

@@ -6,8 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { FormatError } from '../errors.ts'
 import { groupBytes, ungroupBytes } from './byte-grouping.ts'
 import { decodeChunkTable } from './chunk-table.ts'
-import { CHUNK_HEADER_BYTES, decodeChunk, encodeChunk } from './chunk.ts'
-import { checkLz4Frame } from './lz4-frame.ts'
+import { decodeChunk, encodeChunk, splitChunks } from './chunk.ts'
 import { createXorbParser, encodeXorb, type XorbChunk } from './xorb.ts'
 
 const RECIPES: ContentRecipe['recipe'][] = ['random', 'floats', 'csv', 'constant']
@@ -25,9 +24,9 @@ function parse(bytes: Uint8Array, pieceBytes = bytes.length): XorbChunk[] {
   return chunks
 }
 
-function contents(chunks: XorbChunk[]): Uint8Array[] {
-  return chunks.map((chunk) =>
-    decodeChunk(primitives, chunk.header, chunk.serialized.subarray(CHUNK_HEADER_BYTES), 0),
+function contents(run: Uint8Array): Uint8Array[] {
+  return Array.from(splitChunks(run, 0), (chunk) =>
+    decodeChunk(chunk, new Uint8Array(chunk.header.rawBytes), 0),
   )
 }
 
@@ -36,7 +35,7 @@ describe('xorb', () => {
 
   it.each([1, 5, 8, 1000, 100_000])('is read in pieces of %i bytes', (pieceBytes) => {
     const chunks = parse(xorb.bytes, pieceBytes)
-    expect(Buffer.concat(contents(chunks)).equals(Buffer.concat(CHUNKS))).toBe(true)
+    expect(Buffer.concat(contents(xorb.bytes)).equals(Buffer.concat(CHUNKS))).toBe(true)
     const table = decodeChunkTable(xorb.chunks)
     expect(chunks.map((chunk) => chunk.physicalEnd)).toEqual(chunks.map((_, i) => table.physicalStart(i + 1)))
   })
@@ -68,7 +67,8 @@ describe('xorb', () => {
         const mutated = Uint8Array.from(small)
         for (const [at, byte] of mutations) mutated[at] = byte
         try {
-          contents(parse(mutated))
+          const end = parse(mutated).at(-1)!.physicalEnd
+          contents(mutated.subarray(0, end))
         } catch (error) {
           expect(error).toBeInstanceOf(FormatError)
         }
@@ -82,7 +82,7 @@ describe('chunk', () => {
   it.each(['none', 'lz4', 'bg4-lz4'] as const)('comes back from scheme %s', (scheme) => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 500, max: 3 }), (raw) => {
-        expect(Buffer.concat(contents(parse(encodeChunk(primitives, raw, scheme)))).equals(raw)).toBe(true)
+        expect(Buffer.concat(contents(encodeChunk(primitives, raw, scheme))).equals(raw)).toBe(true)
       }),
     )
   })
@@ -90,15 +90,11 @@ describe('chunk', () => {
   it('regroups bytes of every length', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
-        expect(ungroupBytes(groupBytes(bytes))).toEqual(bytes)
+        const back = new Uint8Array(bytes.length)
+        ungroupBytes(groupBytes(bytes), back)
+        expect(back).toEqual(bytes)
       }),
     )
     expect([...groupBytes(Uint8Array.of(0, 1, 2, 3, 4, 5, 6))]).toEqual([0, 4, 1, 5, 2, 6, 3])
   })
-})
-
-it('refuses an LZ4 frame that unfolds to many megabytes before decoding it', () => {
-  const bomb = primitives.lz4FrameEncode(new Uint8Array(20 << 20))
-  expect(bomb.length).toBeLessThan(131_072)
-  expect(() => checkLz4Frame(bomb, 131_072, 0)).toThrow(/far more/)
 })

@@ -21,14 +21,14 @@ const FOOTER_MAGIC = new TextEncoder().encode('XETBLOB')
 
 export interface XorbChunk {
   header: ChunkHeader
-  /** Header and payload as they arrived, a copy. */
-  serialized: Uint8Array
-  /** Where the chunk ends in the xorb. */
+  /** Where the chunk ends in the xorb; the next one begins there. */
   physicalEnd: number
 }
 
 export interface XorbParser {
-  /** Takes the next bytes and returns the chunks that they complete. Holds at most one chunk back. */
+  /** The footer has begun: nothing that comes now is kept. */
+  readonly isOver: boolean
+  /** Takes the next bytes and returns the chunks that end in them. Keeps no bytes but those of a cut header. */
   push(bytes: Uint8Array): XorbChunk[]
   /** Throws when the bytes ended within a chunk or there was none. */
   finish(): { chunkCount: number; storedBytes: number }
@@ -37,57 +37,57 @@ export interface XorbParser {
 export function createXorbParser(): XorbParser {
   const headerBytes = new Uint8Array(CHUNK_HEADER_BYTES)
   let headerFill = 0
-  let open: { header: ChunkHeader; serialized: Uint8Array; fill: number } | null = null
+  let header: ChunkHeader | null = null
+  let payloadLeft = 0
   let chunkCount = 0
   let storedBytes = 0
   let receivedBytes = 0
   let inFooter = false
 
-  function beginChunk(): void {
+  function takeHeader(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, CHUNK_HEADER_BYTES - headerFill)
+    headerBytes.set(taken, headerFill)
+    headerFill += taken.length
+    if (headerFill < CHUNK_HEADER_BYTES) return taken.length
+    headerFill = 0
     if (FOOTER_MAGIC.every((byte, index) => headerBytes[index] === byte)) {
       inFooter = true
-      return
+      return taken.length
     }
-    const header = decodeChunkHeader(headerBytes, 0, storedBytes)
+    header = decodeChunkHeader(headerBytes, 0, storedBytes)
     if (chunkCount === XET_XORB_CHUNKS_MAX)
       throw new FormatError(`A xorb has at most ${XET_XORB_CHUNKS_MAX} chunks`, storedBytes)
-    const serialized = new Uint8Array(CHUNK_HEADER_BYTES + header.payloadBytes)
-    serialized.set(headerBytes)
-    open = { header, serialized, fill: CHUNK_HEADER_BYTES }
+    payloadLeft = header.payloadBytes
+    return taken.length
   }
 
   return {
+    get isOver() {
+      return inFooter
+    },
     push(bytes) {
       receivedBytes += bytes.length
       if (receivedBytes > XET_XORB_MAX_BYTES)
         throw new FormatError(`A xorb has at most ${XET_XORB_MAX_BYTES} bytes`, XET_XORB_MAX_BYTES)
       const chunks: XorbChunk[] = []
-      let at = 0
-      while (at < bytes.length && !inFooter) {
-        if (open === null) {
-          const taken = bytes.subarray(at, at + CHUNK_HEADER_BYTES - headerFill)
-          headerBytes.set(taken, headerFill)
-          headerFill += taken.length
-          at += taken.length
-          if (headerFill < CHUNK_HEADER_BYTES) break
-          headerFill = 0
-          beginChunk()
+      for (let at = 0; at < bytes.length && !inFooter;) {
+        if (header === null) {
+          at += takeHeader(bytes.subarray(at, at + CHUNK_HEADER_BYTES))
           continue
         }
-        const taken = bytes.subarray(at, at + open.serialized.length - open.fill)
-        open.serialized.set(taken, open.fill)
-        open.fill += taken.length
-        at += taken.length
-        if (open.fill < open.serialized.length) break
-        storedBytes += open.serialized.length
+        const taken = Math.min(payloadLeft, bytes.length - at)
+        payloadLeft -= taken
+        at += taken
+        if (payloadLeft > 0) break
+        storedBytes += CHUNK_HEADER_BYTES + header.payloadBytes
         chunkCount++
-        chunks.push({ header: open.header, serialized: open.serialized, physicalEnd: storedBytes })
-        open = null
+        chunks.push({ header, physicalEnd: storedBytes })
+        header = null
       }
       return chunks
     },
     finish() {
-      if (headerFill > 0 || open !== null) throw new FormatError('Xorb ends within a chunk', receivedBytes)
+      if (headerFill > 0 || header !== null) throw new FormatError('Xorb ends within a chunk', receivedBytes)
       if (chunkCount === 0) throw new FormatError('A xorb has at least one chunk', 0)
       return { chunkCount, storedBytes }
     },

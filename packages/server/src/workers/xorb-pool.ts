@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads'
 
 import { FormatError } from '@cairn/protocol/errors'
 
+import { BufferPool } from '../buffer-pool.ts'
+import { XORB_BUFFER_BYTES, XORB_BUFFERS_IDLE_MAX } from '../limits.ts'
 import type { XorbJob, XorbReply } from './xorb-worker.ts'
 
 // Type stripping runs the source in the checkout; a published package has the compiled file beside this one.
@@ -22,6 +24,8 @@ interface Waiting {
 
 export class XorbPool implements AsyncDisposable {
   readonly size: number
+  /** What jobs are made of: memory that comes back from the thread is used again. */
+  readonly buffers = new BufferPool(XORB_BUFFER_BYTES, XORB_BUFFERS_IDLE_MAX)
   readonly #idle: Worker[] = []
   readonly #busy = new Map<Worker, Waiting>()
   readonly #queue: Waiting[] = []
@@ -32,7 +36,7 @@ export class XorbPool implements AsyncDisposable {
     this.size = size
   }
 
-  /** Runs a job. Its `serialized` is not readable until the result gives it back. Rejects with FormatError. */
+  /** Runs a job. Its memory is not readable until the result gives it back. Rejects with FormatError. */
   async run(job: XorbJob): Promise<XorbResult> {
     if (this.#closed) throw new Error('The xorb workers are closed')
     return new Promise((resolve, reject) => {
@@ -47,7 +51,11 @@ export class XorbPool implements AsyncDisposable {
       const waiting = this.#queue.shift()!
       this.#busy.set(worker, waiting)
       worker.ref()
-      worker.postMessage(waiting.job, [waiting.job.serialized.buffer])
+      const { job } = waiting
+      worker.postMessage(
+        job,
+        job.kind === 'hash' ? [job.serialized.buffer] : [job.serialized.buffer, job.into.buffer],
+      )
     }
   }
 

@@ -5,6 +5,7 @@ import { encodeXorb } from '@cairn/protocol/xet/xorb'
 import { type ContentRecipe, generateContent } from '@cairn/testkit/xet-content'
 import { expect, it } from 'vitest'
 
+import { XORB_BATCH_BYTES } from '../limits.ts'
 import { nativePrimitives } from '../primitives.ts'
 import { XorbPool } from './xorb-pool.ts'
 import { decodeChunks, verifyXorb } from './xorb-verify.ts'
@@ -28,12 +29,10 @@ async function verify(pool: XorbPool, bytes: Uint8Array, hash: XetHash = XORB.ha
   return { verified, stored: Buffer.concat(stored) }
 }
 
-it('stores an upload without its footer and knows its chunks', async () => {
+it.each([13, 5_000_000])('stores an upload without its footer of %i bytes, and knows its chunks', async (n) => {
   await using pool = new XorbPool(2)
-  const { verified, stored } = await verify(
-    pool,
-    Buffer.concat([XORB.bytes, Buffer.from('XETBLOB\u0001footer')]),
-  )
+  const footer = Buffer.alloc(n, 'XETBLOB\u0001')
+  const { verified, stored } = await verify(pool, Buffer.concat([XORB.bytes, footer]))
   expect(stored.equals(XORB.bytes)).toBe(true)
   expect(Buffer.from(verified.chunks).equals(XORB.chunks)).toBe(true)
   expect(verified).toMatchObject({ chunkCount: 64, storedBytes: XORB.bytes.length })
@@ -50,42 +49,59 @@ it('refuses another hash, rotten bytes and a cut upload', async () => {
 
 it('reads no further ahead than its batches while the store is slow', async () => {
   await using pool = new XorbPool(1)
+  const chunk = generateContent({ recipe: 'random', seed: 9, sizeBytes: 100_000 })
+  const long = encodeXorb(
+    nativePrimitives,
+    Array.from({ length: 100 }, () => chunk),
+  )
   let given = 0
   let stored = 0
   let aheadMax = 0
   async function* source(): AsyncGenerator<Uint8Array> {
-    for await (const piece of pieces(XORB.bytes)) {
+    for await (const piece of pieces(long.bytes)) {
       given += piece.length
       aheadMax = Math.max(aheadMax, given - stored)
       yield piece
     }
   }
-  await verifyXorb(pool, source(), XORB.hash, async (part) => {
+  await verifyXorb(pool, source(), long.hash, async (part) => {
     const { length } = part
     await new Promise((resolve) => setTimeout(resolve, 5))
     stored += length
   })
-  expect(aheadMax).toBeLessThan(4 * 640 * 1024)
+  expect(given).toBeGreaterThan(8 * XORB_BATCH_BYTES)
+  expect(aheadMax).toBeLessThan(5 * XORB_BATCH_BYTES)
 })
 
 it.each([
   [0, 1],
-  [0, 64],
+  [8, 24],
+  [40, 56],
 ])('decodes chunks %i to %i and notices rot in them', async (start, end) => {
   await using pool = new XorbPool(1)
   const table = decodeChunkTable(XORB.chunks)
   const serialized = XORB.bytes.slice(table.physicalStart(start), table.physicalStart(end))
-  const hashes = table.hashes(start, end)
-  const raw = await decodeChunks(pool, serialized.slice(), hashes)
-  expect(Buffer.concat(RAW.slice(start, end)).equals(raw)).toBe(true)
-  await expect(decodeChunks(pool, serialized.slice(), hashes.subarray(32))).rejects.toThrow(FormatError)
+  const run = {
+    chunkHashes: table.hashes(start, end),
+    rawBytes: table.rawStart(end) - table.rawStart(start),
+  }
+  const decode = (expected: typeof run) => {
+    const buffer = pool.buffers.take().subarray(0, serialized.length)
+    buffer.set(serialized)
+    return decodeChunks(pool, buffer, expected)
+  }
+  expect(Buffer.concat(RAW.slice(start, end)).equals(await decode(run))).toBe(true)
+  await expect(decode({ ...run, chunkHashes: run.chunkHashes.subarray(32) })).rejects.toThrow(FormatError)
+  await expect(decode({ ...run, rawBytes: run.rawBytes - 1 })).rejects.toThrow(FormatError)
+  await expect(decode({ ...run, rawBytes: run.rawBytes + 1 })).rejects.toThrow(FormatError)
   serialized[100]! ^= 1
-  await expect(decodeChunks(pool, serialized, hashes)).rejects.toThrow(FormatError)
+  await expect(decode(run)).rejects.toThrow(FormatError)
 })
 
 it('fails the job of a worker that dies and replaces the worker', async () => {
   await using pool = new XorbPool(1)
-  const broken = { kind: 'decode', serialized: new Uint8Array(0), position: 0 } as unknown as XorbJob
+  const [serialized, into] = [new Uint8Array(0), new Uint8Array(0)]
+  const broken = { kind: 'decode', serialized, into, position: 0 } as unknown as XorbJob
   await expect(pool.run(broken)).rejects.toThrow(/ended in the middle/)
   expect((await verify(pool, XORB.bytes)).stored.equals(XORB.bytes)).toBe(true)
 })

@@ -1,6 +1,6 @@
 /**
- * A xorb on its way in, and chunks on their way out. Whatever an upload holds, three batches of it are in memory at
- * most; the source is read no faster than the bytes are verified and stored.
+ * A xorb on its way in, and chunks on their way out. Whatever an upload holds, four batches of it are in memory at most;
+ * the source is read no faster than the bytes are verified and stored.
  */
 import { FormatError } from '@cairn/protocol/errors'
 import { type ChunkTableEntry, encodeChunkTable } from '@cairn/protocol/xet/chunk-table'
@@ -8,7 +8,6 @@ import { XET_HASH_BYTES, type XetHash } from '@cairn/protocol/xet/hash'
 import { createXorbHash } from '@cairn/protocol/xet/tree-hash'
 import { createXorbParser, type XorbChunk } from '@cairn/protocol/xet/xorb'
 
-import { free } from '../free.ts'
 import {
   XORB_BATCH_BYTES,
   XORB_BATCH_RAW_BYTES,
@@ -28,11 +27,6 @@ export interface VerifiedXorb {
   chunks: Uint8Array
 }
 
-interface ChunkEnd {
-  rawBytes: number
-  physicalEnd: number
-}
-
 /**
  * Verifies a xorb as it arrives and hands the bytes to keep to `store`, in order and without a footer; a buffer is
  * valid until the promise settles. Stored bytes may be used only after this function has returned: it rejects with
@@ -47,79 +41,100 @@ export async function verifyXorb(
   const parser = createXorbParser()
   const hash = createXorbHash(nativePrimitives)
   const entries: ChunkTableEntry[] = []
-  const inFlight: { ends: ChunkEnd[]; result: Promise<XorbResult> }[] = []
-  let batch: XorbChunk[] = []
-  let batchBytes = 0
-  let batchRawBytes = 0
+  const inFlight: { chunks: XorbChunk[]; result: Promise<XorbResult> }[] = []
+  let storing = Promise.resolve()
+  let filling = pool.buffers.take()
+  let filledBytes = 0
+  /** Where `filling` begins in the xorb. */
   let position = 0
+  let batch: XorbChunk[] = []
+  let batchRawBytes = 0
   let rawBytes = 0
 
-  function send(): void {
-    const serialized = new Uint8Array(batchBytes)
-    let at = 0
-    for (const chunk of batch) {
-      serialized.set(chunk.serialized, at)
-      at += chunk.serialized.length
-    }
-    const result = pool.run({ kind: 'hash', serialized, position })
+  /** What has come of the chunk after the last whole one goes on in memory of its own. */
+  async function send(): Promise<void> {
+    if (inFlight.length === XORB_BATCHES_IN_FLIGHT_MAX) await settleOldest()
+    const batchBytes = batch.at(-1)!.physicalEnd - position
+    const next = pool.buffers.take()
+    next.set(filling.subarray(batchBytes, filledBytes))
+    const result = pool.run({ kind: 'hash', serialized: filling.subarray(0, batchBytes), position })
     // A failure is met when its turn comes; until then it must not count as unhandled.
     result.catch(() => {})
-    const ends = batch.map(({ header, physicalEnd }) => ({ rawBytes: header.rawBytes, physicalEnd }))
-    inFlight.push({ ends, result })
+    inFlight.push({ chunks: batch, result })
+    filling = next
+    filledBytes -= batchBytes
     position += batchBytes
     batch = []
-    batchBytes = 0
     batchRawBytes = 0
   }
 
   async function settleOldest(): Promise<void> {
-    const oldest = inFlight.shift()!
-    const { bytes: hashes, serialized } = await oldest.result
-    oldest.ends.forEach((chunk, index) => {
+    const { chunks, result } = inFlight.shift()!
+    const { bytes: hashes, serialized } = await result
+    chunks.forEach(({ header, physicalEnd }, index) => {
       const raw = hashes.subarray(index * XET_HASH_BYTES, (index + 1) * XET_HASH_BYTES)
-      hash.add(raw, chunk.rawBytes)
-      rawBytes += chunk.rawBytes
-      entries.push({ hash: raw, physicalEnd: chunk.physicalEnd, rawEnd: rawBytes })
+      hash.add(raw, header.rawBytes)
+      rawBytes += header.rawBytes
+      entries.push({ hash: raw, physicalEnd, rawEnd: rawBytes })
     })
-    await store(serialized)
-    free(serialized)
+    // One write at a time, beside reading and hashing what follows.
+    await storing
+    storing = store(serialized).then(() => pool.buffers.give(serialized))
+    storing.catch(() => {})
   }
 
-  for await (const piece of source) {
-    for (const chunk of parser.push(piece)) {
-      batch.push(chunk)
-      batchBytes += chunk.serialized.length
-      batchRawBytes += chunk.header.rawBytes
-      if (batchBytes < XORB_BATCH_BYTES && batchRawBytes < XORB_BATCH_RAW_BYTES) continue
-      if (inFlight.length === XORB_BATCHES_IN_FLIGHT_MAX) await settleOldest()
-      send()
-    }
+  try {
+    for await (const piece of source)
+      for (let at = 0; at < piece.length;) {
+        const taken = parser.isOver
+          ? piece.subarray(at)
+          : piece.subarray(at, at + filling.length - filledBytes)
+        at += taken.length
+        if (!parser.isOver) {
+          filling.set(taken, filledBytes)
+          filledBytes += taken.length
+        }
+        for (const chunk of parser.push(taken)) {
+          batch.push(chunk)
+          batchRawBytes += chunk.header.rawBytes
+          if (chunk.physicalEnd - position >= XORB_BATCH_BYTES || batchRawBytes >= XORB_BATCH_RAW_BYTES)
+            await send()
+        }
+      }
+    const { chunkCount, storedBytes } = parser.finish()
+    if (batch.length > 0) await send()
+    while (inFlight.length > 0) await settleOldest()
+    await storing
+    const actual = hash.finish()
+    if (actual !== expectedHash) throw new FormatError(`The xorb has the hash ${actual}`, 0)
+    return { chunkCount, rawBytes, storedBytes, chunks: encodeChunkTable(entries) }
+  } finally {
+    pool.buffers.give(filling)
   }
-  const { chunkCount, storedBytes } = parser.finish()
-  if (batch.length > 0) send()
-  while (inFlight.length > 0) await settleOldest()
-  const actual = hash.finish()
-  if (actual !== expectedHash) throw new FormatError(`The xorb has the hash ${actual}`, 0)
-  return { chunkCount, rawBytes, storedBytes, chunks: encodeChunkTable(entries) }
 }
 
 /**
  * The content of a run of stored chunks, verified against their raw hashes: FormatError means that the store has
- * rotted. `serialized`, memory of its own, is used up.
+ * rotted. `serialized` is memory of `pool.buffers` and used up; what comes back is the receiver's to give back there.
  */
 export async function decodeChunks(
   pool: XorbPool,
   serialized: Uint8Array<ArrayBuffer>,
-  expectedHashes: Uint8Array,
-): Promise<Uint8Array> {
-  if (expectedHashes.length <= XORB_INLINE_CHUNKS_MAX * XET_HASH_BYTES)
-    return decodeInline(serialized, expectedHashes, 0)
-  const { bytes, serialized: back } = await pool.run({
+  { chunkHashes, rawBytes }: { chunkHashes: Uint8Array; rawBytes: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const into = pool.buffers.take().subarray(0, rawBytes)
+  if (chunkHashes.length <= XORB_INLINE_CHUNKS_MAX * XET_HASH_BYTES) {
+    decodeInline(serialized, chunkHashes, into, 0)
+    pool.buffers.give(serialized)
+    return into
+  }
+  const decoded = await pool.run({
     kind: 'decode',
     serialized,
     position: 0,
-    expectedHashes,
+    expectedHashes: chunkHashes,
+    into,
   })
-  free(back)
-  return bytes
+  pool.buffers.give(decoded.serialized)
+  return decoded.bytes
 }

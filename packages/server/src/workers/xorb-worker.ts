@@ -8,14 +8,20 @@ import { FormatError } from '@cairn/protocol/errors'
 
 import { decodeChunks, hashChunks } from './xorb-batch.ts'
 
-/** `serialized` owns its whole buffer, which moves to the worker. */
+/** The memory of `serialized` and `into` moves to the worker and comes back with its answer. */
 export type XorbJob =
   | { kind: 'hash'; serialized: Uint8Array<ArrayBuffer>; position: number }
-  | { kind: 'decode'; serialized: Uint8Array<ArrayBuffer>; position: number; expectedHashes: Uint8Array }
+  | {
+      kind: 'decode'
+      serialized: Uint8Array<ArrayBuffer>
+      position: number
+      expectedHashes: Uint8Array
+      into: Uint8Array<ArrayBuffer>
+    }
 
 export type XorbReply =
-  /** `bytes`: hashes or decoded bytes. `serialized` comes back to be stored. */
-  | { ok: true; bytes: Uint8Array; serialized: Uint8Array<ArrayBuffer> }
+  /** `bytes`: hashes, or `into`. */
+  | { ok: true; bytes: Uint8Array<ArrayBuffer>; serialized: Uint8Array<ArrayBuffer> }
   | { ok: false; message: string; offset: number }
 
 const port = parentPort
@@ -23,17 +29,15 @@ if (port === null) throw new Error('xorb-worker runs in a worker thread')
 
 port.on('message', (job: XorbJob) => {
   const reply = work(job)
-  const moved = reply.ok ? [reply.bytes.buffer as ArrayBuffer, reply.serialized.buffer] : []
-  port.postMessage(reply, moved)
+  port.postMessage(reply, reply.ok ? [reply.bytes.buffer, reply.serialized.buffer] : [])
 })
 
 function work(job: XorbJob): XorbReply {
   try {
-    const bytes =
-      job.kind === 'hash'
-        ? hashChunks(job.serialized, job.position)
-        : decodeChunks(job.serialized, job.expectedHashes, job.position)
-    return { ok: true, bytes, serialized: job.serialized }
+    const { serialized, position } = job
+    if (job.kind === 'hash') return { ok: true, bytes: hashChunks(serialized, position), serialized }
+    decodeChunks(serialized, job.expectedHashes, job.into, position)
+    return { ok: true, bytes: job.into, serialized }
   } catch (error) {
     if (error instanceof FormatError) return { ok: false, message: error.message, offset: error.offset }
     throw error

@@ -1,9 +1,8 @@
 /** A Xet file for clients that know nothing of Xet: decoded by the hub as it is sent (xet.md §10). */
 import { HubError } from '@cairn/protocol/errors'
-import { walkReconstruction } from '@cairn/protocol/xet/reconstruction'
+import { walkReconstruction, type WalkStep } from '@cairn/protocol/xet/reconstruction'
 
-import { free } from '../../free.ts'
-import { BRIDGE_STEP_RAW_MAX_BYTES } from '../../limits.ts'
+import { BRIDGE_STEP_RAW_MAX_BYTES, BRIDGE_STEPS_AHEAD } from '../../limits.ts'
 import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow, StoredContent } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
@@ -32,6 +31,7 @@ export function openXetFile(
   }
 }
 
+/** Chunks follow `BlobStore.read`'s rule about reused buffers. */
 export async function* decodeRange(
   ctx: OpsContext,
   { domainId }: { domainId: string },
@@ -44,45 +44,29 @@ export async function* decodeRange(
     (xorb) => tableOf(ctx, domainId, xorb),
     BRIDGE_STEP_RAW_MAX_BYTES,
   )
-  // The next step is read and decoded while the last one is being sent.
-  let next: Promise<Uint8Array> | null = null
+  // While one step is sent the next ones are read and decoded.
+  const ahead: Promise<Uint8Array>[] = []
   let sent: Uint8Array | null = null
-  for await (const step of steps) {
-    const ready = next
-    next = decodeStep(ctx, domainId, step)
-    // Awaited one step later; until then a failure must not count as unhandled.
-    next.catch(() => undefined)
-    if (ready === null) continue
-    const bytes = await ready
+  async function* oldest(): AsyncGenerator<Uint8Array> {
+    const bytes = await ahead.shift()!
     yield bytes
-    // Asked for the next one, the consumer has done with the one before this.
-    if (sent !== null) free(sent)
+    // Asked for one more, the consumer has done with the one before the last.
+    if (sent !== null) ctx.xorbs.buffers.give(sent)
     sent = bytes
   }
-  if (next !== null) yield await next
+  for await (const step of steps) {
+    if (ahead.length > BRIDGE_STEPS_AHEAD) yield* oldest()
+    const decoding = decodeStep(ctx, domainId, step)
+    // Awaited some steps later; until then a failure must not count as unhandled.
+    decoding.catch(() => undefined)
+    ahead.push(decoding)
+  }
+  while (ahead.length > 0) yield* oldest()
 }
 
-async function decodeStep(
-  ctx: OpsContext,
-  domainId: string,
-  step: {
-    xorb: string
-    byteStart: number
-    byteEnd: number
-    chunkHashes: Uint8Array
-    skipBytes: number
-    takeBytes: number
-  },
-): Promise<Uint8Array> {
-  const serialized = new Uint8Array(step.byteEnd - step.byteStart + 1)
-  let at = 0
-  for await (const bytes of await ctx.blobs.read(xorbKey(domainId, step.xorb), {
-    start: step.byteStart,
-    end: step.byteEnd,
-  })) {
-    serialized.set(bytes, at)
-    at += bytes.length
-  }
-  const decoded = await decodeChunks(ctx.xorbs, serialized, step.chunkHashes)
+async function decodeStep(ctx: OpsContext, domainId: string, step: WalkStep): Promise<Uint8Array> {
+  const serialized = ctx.xorbs.buffers.take().subarray(0, step.byteEnd - step.byteStart + 1)
+  await ctx.blobs.readInto(xorbKey(domainId, step.xorb), step.byteStart, serialized)
+  const decoded = await decodeChunks(ctx.xorbs, serialized, step)
   return decoded.subarray(step.skipBytes, step.skipBytes + step.takeBytes)
 }

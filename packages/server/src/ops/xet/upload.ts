@@ -40,7 +40,7 @@ export async function receiveXorb(
     for await (const _ of body);
     return { inserted: false }
   }
-  await using staged = await ctx.blobs.stage()
+  await using staged = await ctx.blobs.stage('unhashed')
   const verified = await verifyXorb(ctx.xorbs, body, hash, (bytes) => staged.append(bytes))
   // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
   // copy. So one at a time, and bytes without a row (left by a crash) give way to those that were just verified.

@@ -26,10 +26,10 @@ export class BlobNotFoundError extends Error {
 
 /** What was staged is not what was promised. Nothing has become visible. */
 export class BlobMismatchError extends Error {
-  readonly actual: { sizeBytes: number; sha256: string }
+  readonly actual: { sizeBytes: number; sha256: string | null }
 
-  constructor(actual: { sizeBytes: number; sha256: string }) {
-    super(`Staged ${actual.sizeBytes} bytes with sha256 ${actual.sha256}, expected others`)
+  constructor(actual: { sizeBytes: number; sha256: string | null }) {
+    super(`Staged ${actual.sizeBytes} bytes with sha256 ${actual.sha256 ?? 'unknown'}, expected others`)
     this.name = 'BlobMismatchError'
     this.actual = actual
   }
@@ -69,11 +69,11 @@ export class PartMismatchError extends Error {
 export interface Staged extends AsyncDisposable {
   /**
    * Adds bytes at the end. The store may keep a reference until the promise settles, not longer. sha256 is
-   * computed on the way. A failed write is told by this call or a later one, at the latest by `commit`.
+   * computed on the way, where it was asked for. A failed write is told by this call or a later one, at the latest by `commit`.
    */
   append(bytes: Uint8Array): Promise<void>
   readonly sizeBytes: number
-  /** Hex sha256 of what was appended so far. */
+  /** Hex sha256 of what was appended so far. Throws when the write was begun without. */
   sha256(): string
   /**
    * Makes the bytes durable and then visible under the key. An existing blob of that key is kept and the staged
@@ -118,6 +118,11 @@ export interface PresignOptions {
 export interface BlobStore extends AsyncDisposable {
   stat(key: BlobKey): Promise<BlobStat | null>
   /**
+   * Fills memory of the caller's with the bytes from `start` on. Throws `BlobNotFoundError`, and RangeError when the blob
+   * does not have so many.
+   */
+  readInto(key: BlobKey, start: number, into: Uint8Array): Promise<void>
+  /**
    * Streams a blob or an inclusive range of it. Throws `BlobNotFoundError` before the first chunk.
    * Buffers are reused: a chunk stays valid until the second `next()` after the one that returned it, so a
    * consumer may have exactly one write in flight while it asks for the following chunk. The last chunk stays valid.
@@ -126,7 +131,8 @@ export interface BlobStore extends AsyncDisposable {
    * makes the iteration throw: a stream that ends without an error is complete.
    */
   read(key: BlobKey, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
-  stage(): Promise<Staged>
+  /** `unhashed`: for a content with another name than its sha256, which costs more than all else that a write does. */
+  stage(kind?: 'hashed' | 'unhashed'): Promise<Staged>
   readonly parts: PartStore
   /** Idempotent. */
   delete(key: BlobKey): Promise<void>

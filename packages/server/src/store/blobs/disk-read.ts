@@ -5,7 +5,7 @@
 import type { FileHandle } from 'node:fs/promises'
 
 import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES, READ_WHOLE_MAX_BYTES } from '../../limits.ts'
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../../buffer-pool.ts'
 
 /**
  * Takes over the file. A short stretch is read at once, so that nothing stays open for it. Throws
@@ -100,10 +100,12 @@ async function* only(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
   if (chunk.length > 0) yield chunk
 }
 
-async function fill(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+/** Throws RangeError when the file ends before. */
+export async function fill(file: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
   for (let filled = 0; filled < buffer.length;) {
     const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
-    if (bytesRead === 0) throw new Error(`The file ends at byte ${position + filled}, earlier than it should`)
+    if (bytesRead === 0)
+      throw new RangeError(`The file ends at byte ${position + filled}, earlier than it should`)
     filled += bytesRead
   }
 }

@@ -22,10 +22,10 @@ import { hasCode, makeDirDurable, unlinkIfPresent } from '../durable.ts'
 import { isBlobKey } from '../keys.ts'
 import { BlobNotFoundError } from './blob-store.ts'
 import type { BlobKey, BlobStat, BlobStore, ByteRange, PartStore, Staged } from './blob-store.ts'
-import { BufferPool } from './buffer-pool.ts'
+import { BufferPool } from '../../buffer-pool.ts'
 import { listBlobs } from './disk-list.ts'
 import { diskParts } from './disk-parts.ts'
-import { readFrom } from './disk-read.ts'
+import { fill, readFrom } from './disk-read.ts'
 import { DiskStaged } from './disk-staged.ts'
 import { StagingFile } from './staging-file.ts'
 
@@ -78,8 +78,13 @@ export class DiskBlobStore implements BlobStore {
     return readFrom(file, stretch.offset, stretch.sizeBytes, this.#readPool)
   }
 
-  async stage(): Promise<Staged> {
-    return new DiskStaged(await this.#createStagingFile(), (key) => this.#pathOf(key))
+  async readInto(key: BlobKey, start: number, into: Uint8Array): Promise<void> {
+    await using file = await this.#openBlob(key)
+    await fill(file, into, start)
+  }
+
+  async stage(kind: 'hashed' | 'unhashed' = 'hashed'): Promise<Staged> {
+    return new DiskStaged(await this.#createStagingFile(kind === 'hashed'), (key) => this.#pathOf(key))
   }
 
   /** Leaves the folders: removing one would race with a commit that has just found it there. */
@@ -98,8 +103,8 @@ export class DiskBlobStore implements BlobStore {
   /** Holds nothing itself. Staged writes and readers belong to their callers, who end them first. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #createStagingFile(): Promise<StagingFile> {
-    return StagingFile.create(join(this.#stagingPath, randomUUID()), this.#gatherPool)
+  #createStagingFile(isHashed = true): Promise<StagingFile> {
+    return StagingFile.create(join(this.#stagingPath, randomUUID()), this.#gatherPool, isHashed)
   }
 
   async #openBlob(key: BlobKey): Promise<FileHandle> {

@@ -1,5 +1,5 @@
 /**
- * A file being written in the staging folder: gathers, hashes and writes. Knows neither keys nor parts.
+ * A file being written in the staging folder: gathers, hashes if asked to, and writes. Knows neither keys nor parts.
  *
  * Appended bytes are copied into one of two reused 1 MiB buffers; a full buffer is written and, while the kernel
  * does that, hashed on this thread. The copy lets `append` settle at once for small chunks, which a caller awaits one
@@ -7,19 +7,21 @@
  * fill a whole buffer are written from where they are. Memory: two buffers at most, whatever the caller appends.
  */
 import assert from 'node:assert'
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
 import { unlinkIfPresent } from '../durable.ts'
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../../buffer-pool.ts'
 
 export class StagingFile {
   readonly path: string
   readonly #file: FileHandle
   readonly #pool: BufferPool
-  readonly #hash = createHash('sha256')
+  /** Null when nobody will ask. */
+  readonly #hash: Hash | null
   #digest: string | null = null
+  #isFinished = false
   #filling: Buffer | null = null
   #filledBytes = 0
   /** Bytes given to the kernel, also those it has not finished writing. */
@@ -30,14 +32,19 @@ export class StagingFile {
   #busy = false
   #discarding: Promise<void> | null = null
 
-  static async create(path: string, pool: BufferPool): Promise<StagingFile> {
-    return new StagingFile(path, await open(path, 'wx', 0o600), pool)
+  static async create(path: string, pool: BufferPool, isHashed = true): Promise<StagingFile> {
+    return new StagingFile(path, await open(path, 'wx', 0o600), pool, isHashed)
   }
 
-  private constructor(path: string, file: FileHandle, pool: BufferPool) {
+  private constructor(path: string, file: FileHandle, pool: BufferPool, isHashed: boolean) {
     this.path = path
     this.#file = file
     this.#pool = pool
+    this.#hash = isHashed ? createHash('sha256') : null
+  }
+
+  get isHashed(): boolean {
+    return this.#hash !== null
   }
 
   get sizeBytes(): number {
@@ -46,6 +53,7 @@ export class StagingFile {
 
   sha256(): string {
     if (this.#digest !== null) return this.#digest
+    if (this.#hash === null) throw new Error('The staged write was begun without a hash')
     const hash = this.#hash.copy()
     if (this.#filling !== null) hash.update(this.#filling.subarray(0, this.#filledBytes))
     return hash.digest('hex')
@@ -76,14 +84,15 @@ export class StagingFile {
     await this.#exclusively(async () => {
       await this.#flush()
       await this.#written()
-      this.#digest ??= this.#hash.digest('hex')
+      if (this.#hash !== null) this.#digest ??= this.#hash.digest('hex')
+      this.#isFinished = true
     })
   }
 
   /** After `finish`: makes the bytes durable, with a trailer behind them that neither size nor sha256 counts. */
   async sync(trailer?: Uint8Array): Promise<void> {
     await this.#exclusively(async () => {
-      assert(this.#digest !== null, 'sync before finish')
+      assert(this.#isFinished, 'sync before finish')
       if (trailer !== undefined) await writeFully(this.#file, trailer, this.#sentBytes)
       await this.#file.datasync()
     })
@@ -137,7 +146,7 @@ export class StagingFile {
         this.#failure ??= { error }
       })
       .finally(done)
-    this.#hash.update(bytes)
+    this.#hash?.update(bytes)
   }
 
   async #written(): Promise<void> {

@@ -7,7 +7,7 @@ import { openGrant, seesDomain } from '../../../ops/xet/grants.ts'
 import { openXorb, xorbSize } from '../../../ops/xet/reconstruct.ts'
 import { receiveXorb } from '../../../ops/xet/upload.ts'
 import { casCredential } from '../../auth.ts'
-import { readChunks } from '../../body.ts'
+import { passChunks } from '../../body.ts'
 import { OPAQUE_HEADERS } from '../../content-headers.ts'
 import { firstOf, readDigits } from '../../query.ts'
 import type { Reply } from '../../reply.ts'
@@ -16,7 +16,7 @@ import type { Call, Route } from '../../route.ts'
 async function post({ ops, headers, params, body }: Call): Promise<Reply> {
   const grant = await openGrant(ops, casCredential({ headers, params }), 'write')
   const mayKnow = await seesDomain(ops, grant)
-  const bytes = readChunks(body, XET_XORB_MAX_BYTES)
+  const bytes = passChunks(body, XET_XORB_MAX_BYTES)
   const { inserted } = await receiveXorb(ops, grant.repo, params['hash'] ?? '', bytes, { mayKnow })
   return { json: { was_inserted: inserted } }
 }

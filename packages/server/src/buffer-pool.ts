@@ -6,7 +6,7 @@
 export class BufferPool {
   readonly bufferBytes: number
   readonly #idleMax: number
-  readonly #idle: Buffer[] = []
+  readonly #idle: Buffer<ArrayBuffer>[] = []
 
   constructor(bufferBytes: number, idleMax: number) {
     this.bufferBytes = bufferBytes
@@ -14,13 +14,15 @@ export class BufferPool {
   }
 
   /** Its content is whatever the last borrower left. A smaller one than the pool's is always a fresh one. */
-  take(sizeBytes: number = this.bufferBytes): Buffer {
+  take(sizeBytes: number = this.bufferBytes): Buffer<ArrayBuffer> {
     const idle = sizeBytes === this.bufferBytes ? this.#idle.pop() : undefined
     return idle ?? Buffer.allocUnsafeSlow(sizeBytes)
   }
 
-  give(buffer: Buffer): void {
-    if (buffer.length === this.bufferBytes && this.#idle.length < this.#idleMax) this.#idle.push(buffer)
+  /** The whole memory of which these bytes are a part, wherever they have been in between. */
+  give({ buffer }: Uint8Array): void {
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== this.bufferBytes) return
+    if (this.#idle.length < this.#idleMax) this.#idle.push(Buffer.from(buffer))
   }
 
   get idleCount(): number {
