@@ -21,6 +21,7 @@ import { DownloadCounter } from './ops/downloads.ts'
 import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
 import { Signer } from './ops/signer.ts'
+import { Traffic } from './ops/traffic.ts'
 import { nativePrimitives } from './primitives.ts'
 import { DiskBlobStore } from './store/blobs/disk.ts'
 import type { Catalog } from './store/catalog/catalog.ts'
@@ -72,6 +73,7 @@ export async function createHub(
     budgets: new Budgets(),
     repoQueue: new KeyedQueue(),
     downloads,
+    traffic: new Traffic(),
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     deleteGraceMs: config.deleteGraceHours * 3600_000,

@@ -11,6 +11,7 @@ import type { Caches } from './caches.ts'
 import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
 import type { Signer } from './signer.ts'
+import type { Traffic } from './traffic.ts'
 
 export interface OpsContext {
   catalog: Catalog
@@ -25,6 +26,7 @@ export interface OpsContext {
   /** Serialises changes of one repository's refs. */
   repoQueue: KeyedQueue
   downloads: DownloadCounter
+  traffic: Traffic
   /** Objects above `basicMaxBytes` are uploaded in parts, where the client can. */
   lfs: { basicMaxBytes: number; partBytes: number }
   /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */

@@ -12,11 +12,12 @@ import { lifecycle } from './0002-lifecycle.ts'
 import { downloads } from './0003-downloads.ts'
 import { repoIndex } from './0004-repo-index.ts'
 import { lfsLocks } from './0005-lfs-locks.ts'
+import { quotas } from './0009-quotas.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
 
-export const MIGRATIONS: readonly Migration[] = [initial, lifecycle, downloads, repoIndex, lfsLocks]
+export const MIGRATIONS: readonly Migration[] = [initial, lifecycle, downloads, repoIndex, lfsLocks, quotas]
 
 /** Schema number of the open database, as it is written there. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<string> {

@@ -11,7 +11,10 @@ import type { Schema } from '../schema.ts'
 import { insertSlices } from './prepared.ts'
 
 const storedEvent: z.ZodType<HubEvent> = z.union([
-  z.object({ type: z.enum(['repo.created', 'repo.deleted']), repoId: z.string() }),
+  z.object({
+    type: z.enum(['repo.created', 'repo.moved', 'repo.updated', 'repo.deleted', 'repo.restored']),
+    repoId: z.string(),
+  }),
   z.object({
     type: z.literal('refs.updated'),
     repoId: z.string(),
