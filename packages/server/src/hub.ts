@@ -23,6 +23,7 @@ import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
 import { RemovalGate } from './ops/removal-gate.ts'
 import { Signer } from './ops/signer.ts'
+import { Traffic } from './ops/traffic.ts'
 import { nativePrimitives } from './primitives.ts'
 import { DiskBlobStore } from './store/blobs/disk.ts'
 import type { Catalog } from './store/catalog/catalog.ts'
@@ -75,6 +76,7 @@ export async function createHub(
     repoQueue: new KeyedQueue(),
     removals: new RemovalGate(clock),
     downloads,
+    traffic: new Traffic(),
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     deleteGraceMs: config.deleteGraceHours * 3600_000,

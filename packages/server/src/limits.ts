@@ -181,6 +181,8 @@ export const POSTGRES_IDLE_MS = 60_000
 export const POSTGRES_TRANSACTION_IDLE_MS = 30_000
 /** Rows that a copy of a catalog holds at a time; a row of `xorbs` has up to some hundred KiB. */
 export const COPY_BATCH_ROWS = 250
+/** How old the counts of rows that `/metrics` shows may be. */
+export const METRICS_CATALOG_MS = 60_000
 /** Why a job failed, as kept with its event. */
 export const OUTBOX_REASON_LENGTH_MAX = 1000
 /** How long a stop may take in all: the drain, then what the backends need to close. */

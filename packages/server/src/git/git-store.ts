@@ -8,6 +8,7 @@ import type { ChangedFile } from './compare.ts'
 import type { Clutter } from './housekeeping.ts'
 import type { Incoming } from './incoming.ts'
 import type { SmallBlob, Walk } from './reachable.ts'
+import type { SlotsLoad } from './slots.ts'
 import type { FetchCall } from './transport.ts'
 
 export type { ChangedFile }
@@ -41,6 +42,16 @@ export class PackRefusedError extends Error {
     super(message, options)
     this.name = 'PackRefusedError'
   }
+}
+
+/** How much git is at work. */
+export interface GitLoad {
+  /** Null between a death of the helper and the next call. */
+  helperPid: number | null
+  /** All processes, those included that live as long as somebody reads. */
+  processes: number
+  /** What is bounded, by name. */
+  slots: Record<'processes' | 'fetches' | 'walks' | 'pushes', SlotsLoad>
 }
 
 export interface GitStore extends AsyncDisposable {
@@ -112,6 +123,7 @@ export interface GitStore extends AsyncDisposable {
   serveFetch(repoId: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>>
   /** A place for what a client's push brings. Disposing of it takes away what was not accepted. */
   receive(repoId: string, client: string, signal: AbortSignal): Promise<Incoming>
+  load(): GitLoad
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

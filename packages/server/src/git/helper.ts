@@ -20,7 +20,7 @@ import {
   GIT_TIMEOUT_MS,
 } from '../limits.ts'
 import { type FromHelper, TICKET_LENGTH, type ToHelper } from './helper-messages.ts'
-import { Slots } from './slots.ts'
+import { Slots, type SlotsLoad } from './slots.ts'
 
 /** Beside this file, as .ts in the checkout and .js in a published package. */
 const PROCESS_FILE = fileURLToPath(new URL(`helper-process${extname(import.meta.url)}`, import.meta.url))
@@ -113,6 +113,16 @@ export class GitHelper implements AsyncDisposable {
   /** The helper's process id, or null between a death and the next call. */
   get pid(): number | null {
     return this.#child?.pid ?? null
+  }
+
+  /** git processes that end by themselves soon, and those that wait to be one. */
+  get slots(): SlotsLoad {
+    return this.#slots.load
+  }
+
+  /** All git processes there are, those included that live as long as somebody reads. */
+  get running(): number {
+    return this.#calls.size
   }
 
   async spawnGit(call: GitCall): Promise<GitProcess> {

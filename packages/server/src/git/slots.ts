@@ -2,12 +2,19 @@
  * A bounded number of things at once, and a bounded queue for the rest, first come first served. One client has at
  * most half of either, so that those who are slow on purpose leave the other half to everybody else.
  */
+export interface SlotsLoad {
+  taken: number
+  waiting: number
+  count: number
+}
+
 interface Waiter {
   client: string | null
   start: () => void
 }
 
 export class Slots {
+  readonly #count: number
   readonly #queueMax: number
   readonly #heldMax: number
   readonly #held = new Map<string, number>()
@@ -15,9 +22,14 @@ export class Slots {
   #free: number
 
   constructor(count: number, queueMax: number) {
+    this.#count = count
     this.#free = count
     this.#heldMax = Math.ceil(count / 2)
     this.#queueMax = queueMax
+  }
+
+  get load(): SlotsLoad {
+    return { taken: this.#count - this.#free, waiting: this.#queue.length, count: this.#count }
   }
 
   /**

@@ -31,7 +31,13 @@ import {
 import { CatFilePool } from './cat-file.ts'
 import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
 import { syncFolder } from './durable.ts'
-import { type CommitRecord, type GitObject, GitObjectNotFoundError, type GitStore } from './git-store.ts'
+import {
+  type CommitRecord,
+  type GitLoad,
+  type GitObject,
+  GitObjectNotFoundError,
+  type GitStore,
+} from './git-store.ts'
 import { type GitCall, type GitExit, GitHelper, GitProcessError } from './helper.ts'
 import {
   type Clutter,
@@ -303,6 +309,19 @@ export class BareGitStore implements GitStore {
     )
     if (exit.code !== 0 && complaints.length === 0) complaints.push(failure(args, exit).message)
     return complaints.slice(0, FSCK_LINES_MAX)
+  }
+
+  load(): GitLoad {
+    return {
+      helperPid: this.helper.pid,
+      processes: this.helper.running,
+      slots: {
+        processes: this.helper.slots,
+        fetches: this.#fetches.slots,
+        walks: this.#walks.load,
+        pushes: this.#pushes.load,
+      },
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { GIT_FETCHES_MAX, GIT_FETCHES_WAITING_MAX } from '../limits.ts'
 import { type GitHelper, GitProcessError } from './helper.ts'
-import { Slots } from './slots.ts'
+import { Slots, type SlotsLoad } from './slots.ts'
 
 export interface FetchCall {
   version: 0 | 1 | 2
@@ -27,6 +27,10 @@ export class FetchServer {
 
   constructor(helper: GitHelper) {
     this.#helper = helper
+  }
+
+  get slots(): SlotsLoad {
+    return this.#slots.load
   }
 
   /** Resolves with the first bytes; a git that ends without any rejects. Leaving the iteration early ends git. */

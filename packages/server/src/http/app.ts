@@ -14,13 +14,16 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, URL_MAX_BYTES } from '../limits.ts'
 import { RepoMovedError, repoNotFound, type Principal } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
-import type { OpsContext } from '../ops/context.ts'
+import type { Log, OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
 import type { RateLimits } from '../ops/rate-limits.ts'
+import { requestIds } from '../ops/request-id.ts'
+import type { Tally } from '../ops/traffic.ts'
 import { credentialOf } from './auth.ts'
 import { setBrowserHeaders, setPreflightHeaders } from './browser-headers.ts'
 import { closeIfBodyIsLeft, guardAnswer, guardServer, hostOf, refuseConnection } from './connections.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
+import { countTowards, familyOf } from './family.ts'
 import { openGate, type Gate } from './gate.ts'
 import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
@@ -42,6 +45,7 @@ type RoutedRequest = IncomingMessage & { [ROUTED]?: RoutedPath }
 export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions): FastifyInstance {
   const gate = openGate(ops, options.rateLimits, options.isTrustedPeer)
   const publicPath = options.publicUrl === null ? '' : new URL(options.publicUrl).pathname.replace(/\/$/, '')
+  const elsewhere: Answering = { log: ops.log, tally: ops.traffic.of('none'), dialect: 'hub' }
   const app = Fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
@@ -60,7 +64,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     },
     frameworkErrors: (error, request, reply) => {
       // The router could not make sense of the path: a malformed escape.
-      void answer(ops, request, reply, 'hub', () => Promise.reject(new HubError('BadRequest', error.message)))
+      void answer(elsewhere, request, reply, () => Promise.reject(new HubError('BadRequest', error.message)))
     },
   })
   guardServer(app.server, ops.log)
@@ -68,13 +72,15 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
-  for (const route of routes)
-    for (const { path, type } of expand(route.path))
+  for (const route of routes) {
+    const tally = ops.traffic.of(familyOf(route.path))
+    for (const { path, type } of expand(route.path)) {
+      const answering: Answering = { log: ops.log, tally, dialect: dialectOf(path) }
       app.route({
         method: route.method,
         url: path,
         handler: (request, reply) =>
-          answer(ops, request, reply, dialectOf(path), async (requestId) => {
+          answer(answering, request, reply, async (requestId) => {
             const visitor = await admit(gate, options, request, reply, route.ownCredential)
             const pattern = { route, path, type }
             const call = await openCall(
@@ -94,15 +100,18 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
             }
           }),
       })
+    }
+  }
   app.options('*', async (request, reply) => {
     reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
     setBrowserHeaders(reply.raw)
     setPreflightHeaders(reply.raw)
     reply.hijack()
     reply.raw.writeHead(204).end()
+    elsewhere.tally.count('OPTIONS', 204, 0)
   })
   app.setNotFoundHandler((request, reply) =>
-    answer(ops, request, reply, dialectOf(request.url), async () => {
+    answer({ ...elsewhere, dialect: dialectOf(request.url) }, request, reply, async () => {
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
       if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
@@ -114,22 +123,47 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     }),
   )
   app.setErrorHandler((error, request, reply) =>
-    answer(ops, request, reply, 'hub', () => Promise.reject(error)),
+    answer(elsewhere, request, reply, () => Promise.reject(error)),
   )
   return app
 }
 
+/** What all answers of a route have in common. */
+interface Answering {
+  log: Log
+  tally: Tally
+  dialect: ErrorDialect
+}
+
 /** Runs a handler and sends its reply or its error. Takes the response out of Fastify's hands. */
 async function answer(
-  ops: OpsContext,
+  answering: Answering,
   request: FastifyRequest,
   reply: FastifyReply,
-  dialect: ErrorDialect,
   handle: (requestId: string) => Promise<Parameters<typeof respond>[1]>,
 ): Promise<void> {
   reply.hijack()
-  const response = reply.raw
   const requestId = requestIdOf(request.raw)
+  const { tally } = answering
+  const { method } = request.raw
+  const since = performance.now()
+  countTowards(request.raw, tally)
+  tally.open += 1
+  try {
+    await requestIds.run(requestId, () => answerAs(requestId, answering, request, reply.raw, handle))
+  } finally {
+    tally.open -= 1
+    tally.count(method, reply.raw.writableEnded ? reply.raw.statusCode : 0, performance.now() - since)
+  }
+}
+
+async function answerAs(
+  requestId: string,
+  { log, dialect }: Answering,
+  request: FastifyRequest,
+  response: ServerResponse,
+  handle: (requestId: string) => Promise<Parameters<typeof respond>[1]>,
+): Promise<void> {
   const turn = guardAnswer(request.raw, response)
   response.setHeader('X-Request-Id', requestId)
   setBrowserHeaders(response)
@@ -143,7 +177,7 @@ async function answer(
     await respond(response, done, head)
   } catch (error) {
     if (response.destroyed) return
-    const failure = errorReply(error, dialect, requestId, ops.log)
+    const failure = errorReply(error, dialect, requestId, log)
     if (response.headersSent) {
       // Part of a body is out. Cutting the connection is the only way to say that the rest will not follow.
       response.destroy()

@@ -9,7 +9,6 @@ import type { ZodType } from 'zod'
 import { free } from '../free.ts'
 import {
   BLANK_LINES_MAX,
-  BODIES_GATHERED_MAX_BYTES,
   BODY_GATHERED_FREE_BYTES,
   BODY_STALL_MS,
   BODY_THROUGHPUT_MIN_BYTES_PER_S,
@@ -17,8 +16,9 @@ import {
   JSON_DEPTH_MAX,
   LINE_AT_ONCE_MAX_BYTES,
 } from '../limits.ts'
-import { busy, ByteBudget } from '../ops/byte-budget.ts'
+import { busy, gatheredBytes } from '../ops/byte-budget.ts'
 import { notePassed } from './chunk-memory.ts'
+import { countReceived } from './family.ts'
 
 /** Chunks of a body, at most `sizeBytesMax` in all. They are the caller's. */
 export function readChunks(body: IncomingMessage, sizeBytesMax: number): AsyncGenerator<Uint8Array> {
@@ -58,6 +58,7 @@ async function* chunksOf(
       if (next.done) break
       total += next.value.length
       windowBytes += next.value.length
+      countReceived(body, next.value.length)
       if (total > sizeBytesMax) throw tooLarge(sizeBytesMax)
       const since = performance.now()
       yield next.value
@@ -81,9 +82,6 @@ async function* chunksOf(
 function tooSlow(): HubError {
   return new HubError('RequestTimeout', 'The body arrives too slowly', { headers: { Connection: 'close' } })
 }
-
-/** A body may take its time, so what all of them gather is what slow clients can fill memory with. */
-const gatheredBytes = new ByteBudget(BODIES_GATHERED_MAX_BYTES)
 
 /**
  * Bytes gathered by copying. A list of chunks would be cheaper, but a client that sends chunks of one byte makes it

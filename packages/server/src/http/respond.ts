@@ -4,6 +4,7 @@ import { setImmediate as pause } from 'node:timers/promises'
 
 import { JSON_WHOLE_MAX_LENGTH, STREAM_IDLE_MS } from '../limits.ts'
 import { notePassed } from './chunk-memory.ts'
+import { countSent } from './family.ts'
 import type { Reply } from './reply.ts'
 
 export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
@@ -29,6 +30,7 @@ export async function respond(response: ServerResponse, reply: Reply, head: bool
   }
   if (reply.content === undefined) {
     response.setHeader('Content-Length', body?.bytes.length ?? 0)
+    if (!head && body !== null) countSent(response.req, body.bytes.length)
     response.end(head ? undefined : body?.bytes)
     return
   }
@@ -106,6 +108,7 @@ async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>)
     await idle()
     if (response.destroyed) return
     isWriting = true
+    countSent(response.req, chunk.length)
     response.write(chunk, written)
   }
   await idle()

@@ -50,8 +50,9 @@ export type AccountAction =
   | 'setMembers'
   | 'tokens'
 
-/** `administer`: the hub itself. */
-type Action = RepoAction | AccountAction | 'administer'
+/** `administer`: the hub itself. `metrics`: read how it does. */
+type InstanceAction = 'administer' | 'metrics'
+type Action = RepoAction | AccountAction | InstanceAction
 
 /** Somebody's standing towards a repository or an account. `operator` is every administrator of the hub, too. */
 type Standing = 'operator' | 'owner' | OrgRole | 'creator' | 'stranger'
@@ -105,6 +106,13 @@ const RULES: Record<Action, Rule> = {
     permission: null,
     refusal: () => 'This needs a write token of an administrator of this hub',
   },
+  metrics: {
+    who: ['operator'],
+    token: 'read',
+    permission: 'hub.metrics.read',
+    refusal: () =>
+      "This needs an administrator's token; a fine-grained one with '*=hub.metrics.read' will do",
+  },
 }
 
 function noAccess(action: RepoAction): Rule['refusal'] {
@@ -119,11 +127,11 @@ function needsOrgAdmin(name: string): string {
   return `This needs an administrator of '${name}'`
 }
 
-export function assertInstanceAdmin(principal: Principal): void {
+export function assertInstanceAdmin(principal: Principal, action: InstanceAction = 'administer'): void {
   if (principal.kind === 'operator') return
   if (principal.kind === 'anonymous') throw new HubError('Unauthenticated')
-  if (!principal.isAdmin || !tokenAllows(principal, 'administer', { ownerId: principal.accountId }))
-    throw new HubError('Forbidden', RULES.administer.refusal(''))
+  if (!principal.isAdmin || !tokenAllows(principal, action, { ownerId: principal.accountId }))
+    throw new HubError('Forbidden', RULES[action].refusal(''))
 }
 
 const LOGIN = 'Log in with a token: hf auth login --token'

@@ -5,6 +5,7 @@
 import { HubError } from '@cairn/protocol/errors'
 
 import {
+  BODIES_GATHERED_MAX_BYTES,
   COMMIT_BUFFERS_MAX_BYTES,
   GIT_BLOB_WAITERS_MAX,
   GIT_BLOBS_HELD_MAX_BYTES,
@@ -13,13 +14,22 @@ import {
 } from '../limits.ts'
 
 export class ByteBudget {
-  readonly #maxBytes: number
+  readonly maxBytes: number
   readonly #waiting: { bytes: number; start: () => void }[] = []
   #freeBytes: number
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
     this.#freeBytes = maxBytes
+  }
+
+  get heldBytes(): number {
+    return this.maxBytes - this.#freeBytes
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length
   }
 
   /** A share that is empty at first. */
@@ -32,7 +42,7 @@ export class ByteBudget {
 
   /** Waits for its turn. Unavailable when too many wait, or for too long. More than there is counts as all of it. */
   async take(wanted: number): Promise<Share> {
-    const bytes = Math.min(wanted, this.#maxBytes)
+    const bytes = Math.min(wanted, this.maxBytes)
     const share = this.open()
     if (this.#waiting.length === 0 && share.grow(bytes)) return share
     if (this.#waiting.length >= GIT_BLOB_WAITERS_MAX) throw busy()
@@ -110,12 +120,19 @@ export class Share implements Disposable {
   }
 }
 
+/**
+ * Bodies that are gathered, of the whole process. They may take their time, so what all of them hold is what slow clients
+ * can fill memory with.
+ */
+export const gatheredBytes = new ByteBudget(BODIES_GATHERED_MAX_BYTES)
+
 /** The budgets of one hub. */
 export class Budgets {
   /** Git blobs that are read whole and being sent. */
   readonly gitBlobs = new ByteBudget(GIT_BLOBS_HELD_MAX_BYTES)
   /** Inline contents of commits that are under way or wait for their turn. */
   readonly commits = new ByteBudget(COMMIT_BUFFERS_MAX_BYTES)
+  readonly bodies = gatheredBytes
 }
 
 export function busy(): HubError {

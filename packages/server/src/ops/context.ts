@@ -12,6 +12,7 @@ import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
 import type { RemovalGate } from './removal-gate.ts'
 import type { Signer } from './signer.ts'
+import type { Traffic } from './traffic.ts'
 
 export interface OpsContext {
   catalog: Catalog
@@ -28,6 +29,7 @@ export interface OpsContext {
   /** Every removal of stored bytes goes through it. */
   removals: RemovalGate
   downloads: DownloadCounter
+  traffic: Traffic
   /** Objects above `basicMaxBytes` are uploaded in parts, where the client can. */
   lfs: { basicMaxBytes: number; partBytes: number }
   /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */

@@ -9,7 +9,7 @@ import { z } from 'zod'
 
 import { GRANT_SCOPES_MAX } from '../limits.ts'
 
-/** The Hub's own names. Those of features that are not here are kept and shown, and open nothing. */
+/** The Hub's own names, and ours for this hub itself. Those of features that are not here are kept and shown, and open nothing. */
 const PERMISSIONS = [
   'repo.content.read',
   'repo.access.read',
@@ -43,6 +43,7 @@ const PERMISSIONS = [
   'org.serviceAccounts.read',
   'org.serviceAccounts.write',
   'resourceGroup.write',
+  'hub.metrics.read',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
 

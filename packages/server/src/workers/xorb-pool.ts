@@ -36,6 +36,15 @@ export class XorbPool implements AsyncDisposable {
     this.size = size
   }
 
+  get busy(): number {
+    return this.#busy.size
+  }
+
+  /** Jobs that no thread has taken yet. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
   /** Runs a job. Its memory is not readable until the result gives it back. Rejects with FormatError. */
   async run(job: XorbJob): Promise<XorbResult> {
     if (this.#closed) throw new Error('The xorb workers are closed')

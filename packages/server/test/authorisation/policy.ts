@@ -23,6 +23,7 @@ export type RepoNeed = (typeof REPO_NEEDS)[number]
  * Needs towards anything else, the columns of `ON_HUB`. `account`: any token. `tokens`: make tokens. `storage`: list
  * one's own repositories with their sizes, `org storage` those of an organization. `create`: make repositories in the
  * organization. `members`: change its members' roles; `find`: find one by e-mail. `hub`: administer the instance.
+ * `metrics`: read how it does.
  */
 export const HUB_NEEDS = [
   'public',
@@ -34,6 +35,7 @@ export const HUB_NEEDS = [
   'find',
   'members',
   'hub',
+  'metrics',
 ] as const
 export type HubNeed = (typeof HUB_NEEDS)[number]
 
@@ -76,45 +78,47 @@ export const ON_REPOS = {
   administrator: [ALL, ALL],
   'administrator, read token': [LOOKS, LOOKS],
   'administrator, fine-grained: read everything': [LOOKS, LOOKS],
+  'administrator, fine-grained: metrics': [LOOKS, NONE],
 } as const satisfies Record<string, readonly [string, string]>
 
 export type PrincipalName = keyof typeof ON_REPOS
 
-const BAD_HERE = 'bad bad bad bad bad bad bad bad bad'
+const BAD_HERE = 'bad bad bad bad bad bad bad bad bad bad'
 
-/** Towards the hub: public, account, tokens, storage, org storage, create, find, members, hub. */
+/** Towards the hub: public, account, tokens, storage, org storage, create, find, members, hub, metrics. */
 export const ON_HUB: Record<PrincipalName, string> = {
-  anonymous: 'yes login login login login login login login login',
+  anonymous: 'yes login login login login login login login login login',
   'an unknown token': BAD_HERE,
   'a revoked token': BAD_HERE,
   'an expired token': BAD_HERE,
   'a token of a deleted account': BAD_HERE,
 
-  stranger: 'yes yes yes yes no no no no no',
-  'stranger, read token': 'yes yes no yes no no no no no',
-  'stranger, fine-grained: everything': 'yes yes no yes no no no no no',
+  stranger: 'yes yes yes yes no no no no no no',
+  'stranger, read token': 'yes yes no yes no no no no no no',
+  'stranger, fine-grained: everything': 'yes yes no yes no no no no no no',
 
-  owner: 'yes yes yes yes no no no no no',
-  'owner, read token': 'yes yes no yes no no no no no',
-  'owner, fine-grained: the account': 'yes yes no yes no no no no no',
-  'owner, fine-grained: read the account': 'yes yes no yes no no no no no',
-  'owner, fine-grained: these repositories': 'yes yes no no no no no no no',
-  'owner, fine-grained: read these repositories': 'yes yes no no no no no no no',
-  'owner, fine-grained: another repository': 'yes yes no no no no no no no',
-  'owner, fine-grained: discussions': 'yes yes no no no no no no no',
+  owner: 'yes yes yes yes no no no no no no',
+  'owner, read token': 'yes yes no yes no no no no no no',
+  'owner, fine-grained: the account': 'yes yes no yes no no no no no no',
+  'owner, fine-grained: read the account': 'yes yes no yes no no no no no no',
+  'owner, fine-grained: these repositories': 'yes yes no no no no no no no no',
+  'owner, fine-grained: read these repositories': 'yes yes no no no no no no no no',
+  'owner, fine-grained: another repository': 'yes yes no no no no no no no no',
+  'owner, fine-grained: discussions': 'yes yes no no no no no no no no',
 
-  'member: read': 'yes yes yes yes yes no no no no',
-  'member: contributor': 'yes yes yes yes yes yes no no no',
-  'member: contributor, its creator': 'yes yes yes yes yes yes no no no',
-  'member: write': 'yes yes yes yes yes yes no no no',
-  'member: write, read token': 'yes yes no yes yes no no no no',
-  'member: write, fine-grained: another organization': 'yes yes no no no no no no no',
-  'member: admin': 'yes yes yes yes yes yes yes yes no',
-  'former member': 'yes yes yes yes no no no no no',
+  'member: read': 'yes yes yes yes yes no no no no no',
+  'member: contributor': 'yes yes yes yes yes yes no no no no',
+  'member: contributor, its creator': 'yes yes yes yes yes yes no no no no',
+  'member: write': 'yes yes yes yes yes yes no no no no',
+  'member: write, read token': 'yes yes no yes yes no no no no no',
+  'member: write, fine-grained: another organization': 'yes yes no no no no no no no no',
+  'member: admin': 'yes yes yes yes yes yes yes yes no no',
+  'former member': 'yes yes yes yes no no no no no no',
 
-  administrator: 'yes yes yes yes yes yes yes yes yes',
-  'administrator, read token': 'yes yes no yes yes no yes no no',
-  'administrator, fine-grained: read everything': 'yes yes no yes no no no no no',
+  administrator: 'yes yes yes yes yes yes yes yes yes yes',
+  'administrator, read token': 'yes yes no yes yes no yes no no yes',
+  'administrator, fine-grained: read everything': 'yes yes no yes no no no no no no',
+  'administrator, fine-grained: metrics': 'yes yes no no no no no no no yes',
 }
 
 /** A need, with the statuses of what happens then where that is not always 200: the second time it may be there already. */
@@ -204,6 +208,7 @@ export const CAS_ROUTES: Readonly<Record<string, 'read' | 'write' | 'signature'>
 /** Every other route. */
 export const HUB_ROUTES: Readonly<Record<string, Rule<HubNeed>>> = {
   'GET /health': 'public',
+  'GET /metrics': 'metrics',
   'GET /v2/': 'public',
   'GET /api/whoami-v2': 'account',
   'POST /api/validate-yaml': 'public',

@@ -109,6 +109,10 @@ export async function startWorld(): Promise<World> {
       'root',
       await token('root', 'fineGrained', ['*=repo.content.read']),
     ),
+    'administrator, fine-grained: metrics': of(
+      'root',
+      await token('root', 'fineGrained', ['*=hub.metrics.read']),
+    ),
   }
   await operate('member', 'delete', { org: 'acme', user: 'left' })
   return { hub, askers, [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() }

@@ -38,12 +38,14 @@ import { gitRoutes } from './git.ts'
 import { healthRoutes } from './health.ts'
 import { lfsLockRoutes } from './lfs-locks.ts'
 import { lfsRoutes } from './lfs.ts'
+import { metricsRoutes } from './metrics.ts'
 import { oauthRoutes } from './oauth.ts'
 import { resolveRoutes } from './resolve.ts'
 import { v2Routes } from './v2.ts'
 
 export const routes: readonly Route[] = [
   ...healthRoutes,
+  ...metricsRoutes,
   ...whoamiRoutes,
   ...validateYamlRoutes,
   ...createRoutes,

@@ -10,6 +10,7 @@ import { lifecycleContract } from './contract/lifecycle.ts'
 import { listingContract } from './contract/listing.ts'
 import { locksContract } from './contract/locks.ts'
 import { ownedReposContract } from './contract/owned-repos.ts'
+import { quotasContract } from './contract/quotas.ts'
 import { reposContract } from './contract/repos.ts'
 import { transactionsContract } from './contract/transactions.ts'
 import { xetContract } from './contract/xet.ts'
@@ -25,6 +26,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('Xet', () => xetContract(make))
     describe('audit and outbox', () => journalContract(make))
     describe('what an account owns', () => ownedReposContract(make))
+    describe('quotas and sums', () => quotasContract(make))
     describe('downloads', () => downloadsContract(make))
     describe('lists and searches', () => listingContract(make))
     describe('transactions', () => transactionsContract(make))

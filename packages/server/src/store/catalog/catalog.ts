@@ -8,7 +8,9 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 import type { AuditRows } from './audit-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
+import type { QuotaRows } from './quota-rows.ts'
 import type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+import type { StatsRows } from './stats-rows.ts'
 import type { DownloadRows, OwnedRepoRows } from './usage.ts'
 import type { XetRows } from './xet-rows.ts'
 
@@ -30,7 +32,9 @@ export type {
   RepoSort,
   Visibility,
 } from './listing-rows.ts'
+export type { QuotaRows, QuotaSubject } from './quota-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
+export type { CatalogCounts, FailedEvent, StatsRows, StorageTotals } from './stats-rows.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
 export type {
   FalseClaim,
@@ -319,6 +323,8 @@ export interface CatalogRows {
   owned: OwnedRepoRows
   downloads: DownloadRows
   outbox: OutboxRows
+  quotas: QuotaRows
+  stats: StatsRows
 }
 
 export interface Catalog extends AsyncDisposable {

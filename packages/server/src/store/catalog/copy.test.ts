@@ -64,6 +64,9 @@ async function fill(catalog: Catalog): Promise<void> {
     const old = { registryId: 'default', type: 'model', namespace: 'Ann', name: 'Moved' } as const
     await rows.oldNames.insert(old, 'moved', 2, 10)
     await rows.likes.insert({ userId: 'ann', repoId: 'tiny', createdAt: 3 })
+    await rows.quotas.set('account', 'ann', 9_000_000_000)
+    await rows.quotas.set('repo', 'tiny', null)
+    await rows.quotas.setGitBytes('tiny', 4_000_000_000)
     await rows.locks.insert({ id: 'k1', repoId: 'tiny', path: 'a.bin', ownerId: 'ann', lockedAt: 4 })
     await rows.xet.insertEpoch({ id: 'e1', key: new Uint8Array(32), endsAt: 9 })
     await rows.downloads.add([{ repoId: 'tiny', day: 20_000, count: 3 }])

@@ -79,6 +79,9 @@ export interface Schema {
   repo_facts: { repo_id: string; commit_oid: string; facts: string; files: string | null }
   repo_tags: { repo_id: string; tag_key: string; tag: string }
   repo_links: { repo_id: string; kind: RepoLinkKind; target_key: string }
+  account_quotas: { account_id: string; bytes: number | null }
+  repo_quotas: { repo_id: string; bytes: number | null }
+  repo_git_sizes: { repo_id: string; bytes: number }
   retained_commits: { repo_id: string; oid: string; reason: string; created_at: number }
   lfs_objects: { domain_id: string; oid: string; size_bytes: number; created_at: number }
   repo_lfs_objects: { repo_id: string; domain_id: string; oid: string }

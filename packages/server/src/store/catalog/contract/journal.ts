@@ -73,10 +73,10 @@ export function journalContract(make: MakeCatalog): void {
         ],
       },
       { type: 'xet.file-registered', repoId: 'r1', domainId: 'ann', hash: 'f1' },
-      ...(['repo.moved', 'repo.updated', 'repo.deleted', 'repo.restored'] as const).map((type): HubEvent => ({
-        type,
-        repoId: 'r1',
-      })),
+      { type: 'repo.updated', repoId: 'r1' },
+      { type: 'repo.moved', repoId: 'r1' },
+      { type: 'repo.deleted', repoId: 'r1' },
+      { type: 'repo.restored', repoId: 'r1' },
     ]
     await emitAll(catalog, events)
     expect(await catalog.tx((rows) => rows.outbox.claim(999, 2000, 10))).toEqual([])

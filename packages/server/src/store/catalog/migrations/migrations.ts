@@ -13,6 +13,7 @@ import { downloads } from './0003-downloads.ts'
 import { repoIndex } from './0004-repo-index.ts'
 import { lfsLocks } from './0005-lfs-locks.ts'
 import { xetClaims } from './0006-xet-claims.ts'
+import { quotas } from './0007-quotas.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   repoIndex,
   lfsLocks,
   xetClaims,
+  quotas,
 ]
 
 /** Schema number of the open database, as it is written there. */

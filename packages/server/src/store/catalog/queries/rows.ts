@@ -15,10 +15,12 @@ import { lfsLockRows } from './locks.ts'
 import { oldNameRows } from './old-names.ts'
 import { outboxRows } from './outbox.ts'
 import { ownedRepoRows } from './owned-repos.ts'
+import { quotaRows } from './quotas.ts'
 import { refRows } from './refs.ts'
 import { registryRows } from './registries.ts'
 import { repoRows } from './repos.ts'
 import { retainedCommitRows } from './retained.ts'
+import { statsRows } from './stats.ts'
 import { tokenRows } from './tokens.ts'
 import { xetRows } from './xet.ts'
 
@@ -42,5 +44,7 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     owned: ownedRepoRows(db),
     downloads: downloadRows(db),
     outbox: outboxRows(db),
+    quotas: quotaRows(db),
+    stats: statsRows(db),
   }
 }
