@@ -79,6 +79,8 @@ export const LAST_COMMITS_AHEAD_MAX = 50_000
 export const LAST_COMMITS_CACHE_MAX = 500_000
 /** Entries of a whole tree that a request may walk (siblings, recursive listings). */
 export const TREE_WALK_ENTRIES_MAX = 1_000_000
+/** Folders that such a walk reads at once. */
+export const TREE_WALK_FOLDERS_AHEAD = 64
 export const COMMITS_PAGE_MAX = 100
 /** hub-api.md §5: more paths than this are refused with 413. */
 export const PATHS_INFO_MAX = 1000
@@ -289,6 +291,8 @@ export const PUSH_PROBLEMS_NAMED_MAX = 20
 
 /** Objects that a push brings whose contents are looked at together. */
 export const PUSH_OBJECTS_AT_ONCE = 256
+/** Such groups that are asked for before the first of them is answered. */
+export const PUSH_GROUPS_AHEAD = 4
 
 /** While a push is looked at, the client hears something this often. */
 export const PUSH_KEEP_ALIVE_MS = 5_000

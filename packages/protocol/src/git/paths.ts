@@ -32,9 +32,7 @@ export function assertRepoPath(path: string): void {
 
 function pathProblem(path: string): string | null {
   if (path === '') return 'it is empty'
-  // UTF-16 units never outnumber UTF-8 bytes, so this bounds the work below.
-  if (path.length > PATH_LENGTH_MAX_BYTES || encoder.encode(path).length > PATH_LENGTH_MAX_BYTES)
-    return `it is longer than ${PATH_LENGTH_MAX_BYTES} bytes`
+  if (isLonger(path, PATH_LENGTH_MAX_BYTES)) return `it is longer than ${PATH_LENGTH_MAX_BYTES} bytes`
   if (!path.isWellFormed()) return 'it is not valid Unicode'
   if (CONTROL.test(path)) return 'it contains a control character'
   if (path.includes('\\')) return 'it contains a backslash'
@@ -44,10 +42,15 @@ function pathProblem(path: string): string | null {
     if (component === '') return "it starts or ends with '/' or contains '//'"
     if (component === '.' || component === '..') return `it contains '${component}'`
     if (isDotGit(component)) return `'${printable(component)}' is reserved by git`
-    if (encoder.encode(component).length > PATH_COMPONENT_MAX_BYTES)
+    if (isLonger(component, PATH_COMPONENT_MAX_BYTES))
       return `a component is longer than ${PATH_COMPONENT_MAX_BYTES} bytes`
   }
   return null
+}
+
+/** In UTF-8, of which a UTF-16 unit needs one to three bytes; so few texts are encoded to find out. */
+function isLonger(text: string, maxBytes: number): boolean {
+  return text.length > maxBytes || (text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes)
 }
 
 /** Throws `BadRequest` unless this is a full ref name (`refs/…`) that `git check-ref-format` accepts. */
@@ -83,8 +86,7 @@ function shortNameProblem(name: string): string | null {
 }
 
 function refProblem(ref: string): string | null {
-  if (ref.length > REF_NAME_MAX_BYTES || encoder.encode(ref).length > REF_NAME_MAX_BYTES)
-    return `it is longer than ${REF_NAME_MAX_BYTES} bytes`
+  if (isLonger(ref, REF_NAME_MAX_BYTES)) return `it is longer than ${REF_NAME_MAX_BYTES} bytes`
   if (!ref.isWellFormed()) return 'it is not valid Unicode'
   if (CONTROL.test(ref)) return 'it contains a control character'
   const character = /[ ~^:?*[\\]/.exec(ref)

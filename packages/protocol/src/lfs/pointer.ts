@@ -22,6 +22,10 @@ const VERSIONS: ReadonlySet<string> = new Set([
   'https://hawser.github.com/spec/v1',
   'http://git-media.io/v/2',
 ])
+/** Space, tab, CR, LF, VT, FF. */
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d, 0x0a, 0x0b, 0x0c])
+/** The v of `version`. */
+const VERSION_START = 0x76
 const OID = /^sha256:([0-9a-f]{64})$/
 
 export function formatPointer(pointer: LfsPointer): Uint8Array {
@@ -36,6 +40,7 @@ export function formatPointer(pointer: LfsPointer): Uint8Array {
 /** Null when the bytes are not a pointer; most files are not. Looks at no more than `LFS_POINTER_MAX_BYTES`. */
 export function parsePointer(bytes: Uint8Array): LfsPointer | null {
   if (bytes.length === 0 || bytes.length >= LFS_POINTER_MAX_BYTES) return null
+  if (!startsLikeOne(bytes)) return null
   const text = decode(bytes)
   if (text === null) return null
   const fields: [key: string, value: string][] = []
@@ -56,6 +61,13 @@ export function parsePointer(bytes: Uint8Array): LfsPointer | null {
   return Number.isSafeInteger(sizeBytes) && sizeBytes >= 0
     ? { oid: hash, sizeBytes: Math.abs(sizeBytes) }
     : null
+}
+
+/** Spares most files the rest. */
+function startsLikeOne(bytes: Uint8Array): boolean {
+  let at = 0
+  while (BLANKS.has(bytes[at]!)) at += 1
+  return bytes[at] === VERSION_START
 }
 
 /** Lines `ext-{priority}-{name} sha256:{oid}`. What extensions did to the content is not the hub's concern. */

@@ -2,7 +2,7 @@
  * How bare repositories lie on disk:
  *
  *   <root>/<ab>/<id>.git         ab = the last two characters of the id in lower case
- *   <root>/incoming/<id>.git     what a push brings, until it is accepted; emptied at start
+ *   <root>/incoming/<random>.git what a push brings, until it is accepted; emptied at start
  *   <root>/discarded/            half-made and removed ones, emptied at start
  */
 import { randomBytes } from 'node:crypto'
@@ -12,8 +12,6 @@ import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from './durable.ts'
 
 const REPO_ID = /^[A-Za-z0-9_-]{2,64}$/
-/** Of what a push brings: no repository can be called so. */
-const INCOMING_ID = /^\+[0-9a-f]{32}$/
 
 /** No gc behind our back; clones may filter. What may be fetched is decided before git is asked (ops/fetch.ts). */
 const CONFIG = `[core]
@@ -37,7 +35,6 @@ const CONFIG = `[core]
 `
 
 export function gitDirOf(root: string, repoId: string): string {
-  if (INCOMING_ID.test(repoId)) return join(root, 'incoming', `${repoId}.git`)
   if (!REPO_ID.test(repoId)) throw new TypeError('Not a repository id')
   return join(root, repoId.slice(-2).toLowerCase(), `${repoId}.git`)
 }
@@ -74,15 +71,23 @@ export async function removeBareRepository(root: string, gitDir: string): Promis
   await rm(discarded, { recursive: true, force: true })
 }
 
-/** Makes a repository for what a push brings and returns its id. Nothing in it need survive a crash. */
-export async function createIncoming(root: string): Promise<string> {
-  const id = `+${randomBytes(16).toString('hex')}`
-  const gitDir = gitDirOf(root, id)
-  for (const folder of ['objects/pack', 'objects/info', 'refs'])
-    await mkdir(join(gitDir, folder), { recursive: true })
-  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n')
-  await writeFile(join(gitDir, 'config'), CONFIG)
-  return id
+/**
+ * Makes a repository for what a push brings, which borrows the objects of the one that is pushed to. Nothing in it
+ * need survive a crash.
+ */
+export async function createIncoming(root: string, targetDir: string): Promise<string> {
+  const gitDir = join(root, 'incoming', `${randomBytes(16).toString('hex')}.git`)
+  try {
+    for (const folder of ['objects/pack', 'objects/info', 'refs'])
+      await mkdir(join(gitDir, folder), { recursive: true })
+    await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n')
+    await writeFile(join(gitDir, 'config'), CONFIG)
+    await writeFile(join(gitDir, 'objects/info/alternates'), `${join(targetDir, 'objects')}\n`)
+  } catch (error) {
+    await rm(gitDir, { recursive: true, force: true })
+    throw error
+  }
+  return gitDir
 }
 
 /** Makes the root's own folders and takes away what a crash left in the middle: one process has the directory. */

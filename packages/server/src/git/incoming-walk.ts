@@ -1,97 +1,90 @@
-/** Walks over what a push brings: every object that the refs do not reach yet, and every path that it touches. */
+/** The walk over what a push brings: every file that its new commits add or change, and with them every folder. */
 import { isOid } from '@cairn/protocol/git/objects'
-import { PATH_LENGTH_MAX_BYTES } from '@cairn/protocol/limits'
+import { GIT_HEADERS_MAX, PATH_DEPTH_MAX, PATH_LENGTH_MAX_BYTES } from '@cairn/protocol/limits'
 
 import { PackRefusedError } from './git-store.ts'
-import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
+import { type GitCall, type GitProcess, GitProcessError } from './helper.ts'
 
-export interface NewObjectFacts {
-  oid: string
-  type: 'commit' | 'tree' | 'blob' | 'tag'
-  sizeBytes: number
-  /** One of its paths, as bytes; empty where it has none. */
+export interface NewFile {
   path: Uint8Array
+  /** Of its content; null for a submodule, whose commit is nobody's here. */
+  oid: string | null
 }
-
-/** An oid, a type and a size come before the path. */
-const LINE_MAX_BYTES = PATH_LENGTH_MAX_BYTES + 128
 
 /**
- * `rev-list` walks and finds that nothing is missing, `cat-file` adds types and sizes. One's output is the other's
- * input; it passes through unread. Comes as git writes it, some hundred at a time.
+ * Merges are compared with all their parents: what came from one of those, that one's commit has shown. So each object
+ * that the refs do not reach yet is read by git itself or named here.
  */
-export async function* listNewObjects(
-  helper: GitHelper,
-  gitDir: string,
-  tips: readonly string[],
-  known: readonly string[],
-  signal: AbortSignal,
-): AsyncGenerator<NewObjectFacts[]> {
-  // A slot for each push bounds how many of these there are.
-  const call = { gitDir, signal, resident: true }
-  const format = '--batch-check=%(objectname) %(objecttype) %(objectsize) %(rest)'
-  const [walk, facts] = await Promise.all([
-    helper.spawnGit({ ...call, args: ['rev-list', '--objects', '--stdin'] }),
-    helper.spawnGit({ ...call, args: ['cat-file', '--buffer', format] }),
-  ])
-  walk.stream.end(revisions(tips, known))
-  walk.stream.pipe(facts.stream)
-  // A walk that breaks off ends the other one; its exit is looked at below.
-  walk.stream.once('error', () => facts.stream.end())
-  let isRead = false
-  try {
-    for await (const lines of split(facts.stream as AsyncIterable<Buffer>, 0x0a)) yield lines.map(parseFacts)
-    isRead = true
-  } finally {
-    if (!isRead) for (const git of [walk, facts]) git.kill()
-  }
-  await assertEnded(walk, 'rev-list', 'the pack lacks objects that its commits need')
-  await assertEnded(facts, 'cat-file', 'the pack cannot be read')
+export const WALK: Pick<GitCall, 'args' | 'env'> = {
+  args: 'log --format= --raw --no-abbrev -z -r -c --root --no-renames --diff-filter=d --stdin'.split(' '),
+  // Written as the buffer fills, and not commit by commit.
+  env: { GIT_FLUSH: '0' },
 }
 
-/** Merges are compared with all their parents: what came from one of those, that one's commit has shown. */
-export async function* listNewPaths(
-  helper: GitHelper,
-  gitDir: string,
+const COLON = 0x3a
+const OID_LENGTH = 40
+const SUBMODULE = Buffer.from('160000')
+/** A mode and an oid for a merge and each of its parents, with what stands between them. */
+const LINE_MAX_BYTES = Math.max(PATH_LENGTH_MAX_BYTES, (GIT_HEADERS_MAX + 2) * 50)
+
+/** Some hundred at a time, as git writes them. Throws PackRefusedError where something on the way is missing. */
+export async function* readWalk(
+  git: GitProcess,
   tips: readonly string[],
   known: readonly string[],
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array[]> {
-  const shown = ['--format=', '--name-only', '-z', '-r', '-c', '--root', '--no-renames', '--diff-filter=d']
-  const args = ['log', ...shown, '--stdin']
-  const git = await helper.spawnGit({ args, gitDir, signal, resident: true })
+): AsyncGenerator<NewFile[]> {
   git.stream.end(revisions(tips, known))
   let isRead = false
   try {
-    for await (const paths of split(git.stream as AsyncIterable<Buffer>, 0))
-      yield paths.filter((path) => path.length > 0)
+    let facts: Buffer | null = null
+    for await (const pieces of split(git.stream as AsyncIterable<Buffer>)) {
+      const files: NewFile[] = []
+      for (const piece of pieces) {
+        if (facts !== null) {
+          files.push({ path: piece, oid: contentIn(facts) })
+          facts = null
+        } else if (piece.length > 0) {
+          facts = piece
+        }
+      }
+      yield files
+    }
     isRead = true
   } finally {
     if (!isRead) git.kill()
   }
-  await assertEnded(git, 'log', 'the folders of a commit cannot be read')
+  const { code, signal, stderr } = await git.exited
+  if (code === 0) return
+  const cause = new GitProcessError('exit', `git log ended with ${code ?? signal}: ${stderr}`, { stderr })
+  // git goes down into folders by calling itself: its stack ends, or, since 2.45, it counts.
+  const isTooDeep = signal === 'SIGSEGV' || /maximum allowed tree depth/.test(stderr)
+  throw new PackRefusedError(
+    isTooDeep
+      ? `a path is deeper than ${PATH_DEPTH_MAX} folders`
+      : 'the pack lacks objects that its commits need',
+    { cause },
+  )
 }
 
-function parseFacts(line: Buffer): NewObjectFacts {
-  const match = /^([0-9a-f]{40}) (commit|tree|blob|tag) (\d+) /.exec(line.toString('latin1', 0, 100))
-  if (match === null) throw new PackRefusedError('the pack lacks objects that its commits need')
-  const [head, oid = '', type, size] = match
-  return {
-    oid,
-    type: type as NewObjectFacts['type'],
-    sizeBytes: Number(size),
-    path: line.subarray(head.length),
-  }
+/** gitformat-diff, raw: a colon, a mode and an oid for each parent; then a mode and an oid for what is there now. */
+function contentIn(facts: Buffer): string | null {
+  let parents = 0
+  while (facts[parents] === COLON) parents += 1
+  const modeAt = parents + 7 * parents
+  const oidAt = modeAt + 7 + (OID_LENGTH + 1) * parents
+  const oid = facts.toString('latin1', oidAt, oidAt + OID_LENGTH)
+  if (parents === 0 || !isOid(oid)) throw new GitProcessError('output', 'git log wrote no raw difference')
+  return facts.compare(SUBMODULE, 0, SUBMODULE.length, modeAt, modeAt + SUBMODULE.length) === 0 ? null : oid
 }
 
-/** Lines, or what stands between NULs. Nothing that git prints here is longer than a path and a little. */
-async function* split(chunks: AsyncIterable<Buffer>, end: number): AsyncGenerator<Buffer[]> {
+/** What stands between NULs. */
+async function* split(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const pieces: Buffer[] = []
     let at = 0
-    for (let next = bytes.indexOf(end); next >= 0; next = bytes.indexOf(end, at)) {
+    for (let next = bytes.indexOf(0); next >= 0; next = bytes.indexOf(0, at)) {
       pieces.push(bytes.subarray(at, next))
       at = next + 1
     }
@@ -100,15 +93,6 @@ async function* split(chunks: AsyncIterable<Buffer>, end: number): AsyncGenerato
     if (rest.length > LINE_MAX_BYTES)
       throw new PackRefusedError(`a path is longer than ${PATH_LENGTH_MAX_BYTES} bytes`)
   }
-}
-
-async function assertEnded(git: GitProcess, command: string, refusal: string): Promise<void> {
-  const { code, signal, stderr } = await git.exited
-  if (code === 0) return
-  const cause = new GitProcessError('exit', `git ${command} ended with ${code ?? signal}: ${stderr}`, {
-    stderr,
-  })
-  throw new PackRefusedError(refusal, { cause })
 }
 
 function revisions(tips: readonly string[], known: readonly string[]): string {

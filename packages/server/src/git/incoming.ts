@@ -1,8 +1,8 @@
 /**
  * What a push brings, kept apart until it is accepted: a repository of its own that borrows the objects of the one
- * that is pushed to. Reading by its id sees both together; nobody who reads the other sees anything of it.
+ * that is pushed to. Reading it sees both together; nobody who reads the other sees anything of it.
  */
-import { readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 
@@ -21,21 +21,24 @@ import { syncFolder } from './durable.ts'
 import { PackRefusedError } from './git-store.ts'
 import { GroupReader } from './group-reader.ts'
 import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
-import { listNewObjects, listNewPaths, type NewObjectFacts } from './incoming-walk.ts'
+import { type NewFile, readWalk, WALK } from './incoming-walk.ts'
 
 const PACK_HEADER_BYTES = 12
 
+interface Readers {
+  walk: Promise<GitProcess>
+  objects: GroupReader
+}
+
 export class Incoming implements AsyncDisposable {
-  /** Under this id the store reads what has arrived, and what the repository has. */
-  readonly id: string
   readonly #helper: GitHelper
   readonly #gitDir: string
   readonly #targetObjects: string
   readonly #release: () => void
   #hasPack = false
+  #readers: Readers | null = null
 
-  constructor(helper: GitHelper, at: { id: string; gitDir: string; targetDir: string }, release: () => void) {
-    this.id = at.id
+  constructor(helper: GitHelper, at: { gitDir: string; targetDir: string }, release: () => void) {
     this.#helper = helper
     this.#gitDir = at.gitDir
     this.#targetObjects = join(at.targetDir, 'objects')
@@ -55,34 +58,25 @@ export class Incoming implements AsyncDisposable {
         await this.#index(start, iterator, objectCount, signal)
         await this.#assertShallowDeltas(objectCount)
         this.#hasPack = true
+      } else {
+        this.#startReaders(signal)
       }
     } finally {
       for (let next = await iterator.next(); next.done !== true;) next = await iterator.next()
     }
-    await writeFile(join(this.#gitDir, 'objects/info/alternates'), `${this.#targetObjects}\n`)
   }
 
-  /** What `tips` reach and `known` do not; throws PackRefusedError where something on the way is missing. */
-  newObjects(
-    tips: readonly string[],
-    known: readonly string[],
-    signal: AbortSignal,
-  ): AsyncIterable<NewObjectFacts[]> {
-    return listNewObjects(this.#helper, this.#gitDir, tips, known, bounded(signal))
-  }
-
-  /** Paths that the new commits of `tips` add or change, as bytes. */
-  newPaths(
-    tips: readonly string[],
-    known: readonly string[],
-    signal: AbortSignal,
-  ): AsyncIterable<Uint8Array[]> {
-    return listNewPaths(this.#helper, this.#gitDir, tips, known, bounded(signal))
+  /**
+   * Files that commits of `tips` add or change and `known` do not reach; once for a push. Throws PackRefusedError where
+   * a commit or folder on the way is missing. Whether a file's content is there is not looked at.
+   */
+  async *newFiles(tips: readonly string[], known: readonly string[]): AsyncGenerator<NewFile[]> {
+    yield* readWalk(await this.#unpacked().walk, tips, known)
   }
 
   /** Reads what has arrived, and what the repository has, much at once. */
-  openReader(signal: AbortSignal): GroupReader {
-    return new GroupReader(this.#helper, { gitDir: this.#gitDir, signal: bounded(signal) })
+  get objects(): GroupReader {
+    return this.#unpacked().objects
   }
 
   /** Moves what has arrived into the repository, durably. */
@@ -101,10 +95,31 @@ export class Incoming implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      const walk = await this.#readers?.walk.catch(() => null)
+      walk?.stream.destroy()
+      walk?.kill()
+      await this.#readers?.objects[Symbol.asyncDispose]()
       await rm(this.#gitDir, { recursive: true, force: true })
     } finally {
       this.#release()
     }
+  }
+
+  /**
+   * Starting a git takes as long as what it is started for. So these are started while the pack is looked at, and look
+   * for nothing until they are asked.
+   */
+  #startReaders(signal: AbortSignal): void {
+    const call = { gitDir: this.#gitDir, signal: bounded(signal) }
+    // The slot of the push bounds how many of these there are.
+    const walk = this.#helper.spawnGit({ ...call, ...WALK, resident: true })
+    walk.catch(() => {})
+    this.#readers = { walk, objects: new GroupReader(this.#helper, call) }
+  }
+
+  #unpacked(): Readers {
+    if (this.#readers === null) throw new Error('No pack has arrived')
+    return this.#readers
   }
 
   async #index(
@@ -126,7 +141,6 @@ export class Incoming implements AsyncDisposable {
       ],
       gitDir: this.#gitDir,
       env: {
-        GIT_ALTERNATE_OBJECT_DIRECTORIES: this.#targetObjects,
         // Deltas are put together in memory: without it a small pack could ask for all there is.
         GIT_ALLOC_LIMIT: String(allocation),
       },
@@ -136,6 +150,7 @@ export class Incoming implements AsyncDisposable {
     })
     const drained = drain(git.stream)
     await feed(git, start, rest)
+    this.#startReaders(signal)
     const timer = setTimeout(() => git.kill(), PACK_CHECK_MS)
     const exit = await git.exited.finally(() => clearTimeout(timer))
     await drained

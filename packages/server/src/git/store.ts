@@ -284,12 +284,9 @@ export class BareGitStore implements GitStore {
     const release = await this.#pushes.take(signal, client)
     if (release === null) throw new GitProcessError('busy', 'Too many pushes are waiting')
     try {
-      const id = await createIncoming(this.#root)
-      const at = { id, gitDir: this.gitDir(id), targetDir: this.gitDir(repoId) }
-      return new Incoming(this.helper, at, () => {
-        this.forget(id)
-        release()
-      })
+      const targetDir = this.gitDir(repoId)
+      const gitDir = await createIncoming(this.#root, targetDir)
+      return new Incoming(this.helper, { gitDir, targetDir }, release)
     } catch (error) {
       release()
       throw error

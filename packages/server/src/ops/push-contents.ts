@@ -11,14 +11,21 @@ import { type LfsPointer, parsePointer } from '@cairn/protocol/lfs/pointer'
 import { LFS_POINTER_MAX_BYTES, REGULAR_FILE_MAX_BYTES } from '@cairn/protocol/limits'
 import { printable } from '@cairn/protocol/repo-id'
 
-import type { CommitRecord } from '../git/git-store.ts'
+import { PackRefusedError } from '../git/git-store.ts'
+import type { NewFile } from '../git/incoming-walk.ts'
 import type { Incoming } from '../git/incoming.ts'
-import { PUSH_OBJECTS_AT_ONCE, PUSH_PROBLEMS_NAMED_MAX, TAG_DEPTH_MAX } from '../limits.ts'
+import {
+  GIT_OBJECT_READ_MAX_BYTES,
+  METADATA_FILE_MAX_BYTES,
+  PUSH_GROUPS_AHEAD,
+  PUSH_OBJECTS_AT_ONCE,
+  PUSH_PROBLEMS_NAMED_MAX,
+  TAG_DEPTH_MAX,
+} from '../limits.ts'
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import type { OpsContext } from './context.ts'
 import { reviewCard } from './documents.ts'
-import { readCommit } from './revisions.ts'
-import { readTextFile } from './trees.ts'
+import { decodeText } from './trees.ts'
 
 /** The contents are refused as a whole. `lines` are printed by the client, one by one. */
 export class ContentsRefusedError extends Error {
@@ -41,66 +48,103 @@ interface Pushed {
   incoming: Incoming
   tips: readonly string[]
   known: readonly string[]
-  signal: AbortSignal
 }
 
 /** Throws ContentsRefusedError or PackRefusedError; returns the sha256 of every LFS object that new pointers name. */
 export async function assertContents(pushed: Pushed): Promise<string[]> {
-  const { incoming, tips, known, signal } = pushed
-  const ended = new AbortController()
-  const both = AbortSignal.any([signal, ended.signal])
-  try {
-    const paths = assertPaths(incoming.newPaths(tips, known, both))
-    paths.catch(() => {})
-    // The walk over the objects goes first in what is said: a folder that is missing has no paths, either.
-    await using reader = incoming.openReader(both)
-    const pointers = await assertObjects(pushed, incoming.newObjects(tips, known, both), reader)
-    await paths
-    return pointers
-  } finally {
-    // When one of the walks has found something, the other is of no use any more.
-    ended.abort()
+  const findings = new Findings(pushed)
+  const looks: Promise<void>[] = []
+  const look = (): void => {
+    const looking = findings.look()
+    looking.catch(() => {})
+    looks.push(looking)
+  }
+  // git goes on to the next groups while one is looked at.
+  for await (const files of pushed.incoming.newFiles(pushed.tips, pushed.known)) {
+    findings.add(files)
+    if (findings.pendingCount < PUSH_OBJECTS_AT_ONCE) continue
+    look()
+    if (looks.length >= PUSH_GROUPS_AHEAD) await looks.shift()
+  }
+  look()
+  await Promise.all(looks)
+  return findings.pointersUnlessRefused()
+}
+
+/** What is wrong with new files. Paths are looked at as they come, contents a group at a time. */
+class Findings {
+  readonly #pushed: Pushed
+  readonly #pointers = new Set<string>()
+  readonly #large: string[] = []
+  readonly #wrong: string[] = []
+  readonly #paths = new Set<string>()
+  /** Oid → one of its paths, of those whose contents have not been looked at. */
+  #pending = new Map<string, Uint8Array>()
+
+  constructor(pushed: Pushed) {
+    this.#pushed = pushed
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  add(files: readonly NewFile[]): void {
+    for (const { path, oid } of files) {
+      if (oid !== null) this.#pending.set(oid, path)
+      try {
+        assertRepoPath(decodeName(path))
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error
+        note(this.#paths, `  ${error.message}`)
+      }
+    }
+  }
+
+  async look(): Promise<void> {
+    const { ctx, repo, incoming } = this.#pushed
+    const pending = this.#pending
+    this.#pending = new Map()
+    const small: string[] = []
+    const facts = await incoming.objects.info([...pending.keys()])
+    for (const blob of facts) {
+      if (blob?.type !== 'blob') throw new PackRefusedError('the pack lacks objects that its commits need')
+      const { oid, sizeBytes } = blob
+      if (sizeBytes > REGULAR_FILE_MAX_BYTES && this.#large.length < PUSH_PROBLEMS_NAMED_MAX)
+        this.#large.push(`  ${shown(pending.get(oid)!)} (${(sizeBytes / MIB).toFixed(1)} MiB)`)
+      if (sizeBytes >= POINTER_MIN_BYTES && sizeBytes < LFS_POINTER_MAX_BYTES) small.push(oid)
+    }
+    const contents = await incoming.objects.read(small, LFS_POINTER_MAX_BYTES)
+    const found = contents.flatMap((bytes, index): [string, LfsPointer][] => {
+      const pointer = parsePointer(bytes)
+      return pointer === null ? [] : [[small[index]!, pointer]]
+    })
+    if (found.length === 0) return
+    const oids = found.map(([, { oid }]) => oid)
+    for (const oid of oids) this.#pointers.add(oid)
+    const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
+    for (const [blobOid, pointer] of found) {
+      const problem = pointerProblem(pointer, stored.get(pointer.oid))
+      if (problem !== null && this.#wrong.length < PUSH_PROBLEMS_NAMED_MAX)
+        this.#wrong.push(`  ${shown(pending.get(blobOid)!)}: ${problem}`)
+    }
+  }
+
+  pointersUnlessRefused(): string[] {
+    if (this.#large.length > 0) throw tooLarge(this.#large)
+    if (this.#wrong.length > 0)
+      throw new ContentsRefusedError('LFS objects are missing', [
+        'These files point to LFS objects that this repository does not have as they say:',
+        ...this.#wrong,
+        'Upload them first: git lfs push --all origin',
+      ])
+    if (this.#paths.size > 0) throw new ContentsRefusedError('paths are not allowed', [...this.#paths])
+    return [...this.#pointers]
   }
 }
 
-async function assertObjects(
-  { ctx, repo }: Pushed,
-  objects: ReturnType<Incoming['newObjects']>,
-  reader: ReturnType<Incoming['openReader']>,
-): Promise<string[]> {
-  const large: string[] = []
-  const wrong: string[] = []
-  const pointers = new Set<string>()
-  let small: { oid: string; path: Uint8Array }[] = []
-  const lookAtSmall = async () => {
-    const found = await readPointers(reader, small)
-    small = []
-    const oids = found.map(([, { oid }]) => oid)
-    for (const oid of oids) pointers.add(oid)
-    const stored = await ctx.catalog.rows.blobs.contentOf(repo.id, oids)
-    for (const [path, pointer] of found) {
-      const problem = pointerProblem(pointer, stored.get(pointer.oid))
-      if (problem !== null && wrong.length < PUSH_PROBLEMS_NAMED_MAX) wrong.push(`  ${path}: ${problem}`)
-    }
-  }
-  for await (const some of objects)
-    for (const { oid, type, sizeBytes, path } of some) {
-      if (type !== 'blob') continue
-      if (sizeBytes > REGULAR_FILE_MAX_BYTES && large.length < PUSH_PROBLEMS_NAMED_MAX)
-        large.push(`  ${shown(path)} (${(sizeBytes / MIB).toFixed(1)} MiB)`)
-      if (sizeBytes < POINTER_MIN_BYTES || sizeBytes >= LFS_POINTER_MAX_BYTES) continue
-      small.push({ oid, path: Uint8Array.from(path) })
-      if (small.length >= PUSH_OBJECTS_AT_ONCE) await lookAtSmall()
-    }
-  await lookAtSmall()
-  if (large.length > 0) throw tooLarge(large)
-  if (wrong.length > 0)
-    throw new ContentsRefusedError('LFS objects are missing', [
-      'These files point to LFS objects that this repository does not have as they say:',
-      ...wrong,
-      'Upload them first: git lfs push --all origin',
-    ])
-  return [...pointers]
+function note(problems: Set<string>, problem: string): void {
+  if (problems.size < PUSH_PROBLEMS_NAMED_MAX) problems.add(problem)
 }
 
 function tooLarge(large: readonly string[]): ContentsRefusedError {
@@ -116,81 +160,71 @@ function tooLarge(large: readonly string[]): ContentsRefusedError {
   ])
 }
 
-async function readPointers(
-  reader: ReturnType<Incoming['openReader']>,
-  small: readonly { oid: string; path: Uint8Array }[],
-): Promise<[path: string, LfsPointer][]> {
-  const oids = small.map(({ oid }) => oid)
-  const contents = await reader.read(oids, LFS_POINTER_MAX_BYTES)
-  return contents.flatMap((bytes, index): [string, LfsPointer][] => {
-    const pointer = parsePointer(bytes)
-    return pointer === null ? [] : [[shown(small[index]!.path), pointer]]
-  })
-}
-
 function pointerProblem({ oid, sizeBytes }: LfsPointer, stored: StoredContent | undefined): string | null {
   if (stored === undefined) return `${oid} was not uploaded`
   return stored.sizeBytes === sizeBytes ? null : `${oid} has ${stored.sizeBytes} bytes, not ${sizeBytes}`
 }
 
-async function assertPaths(paths: AsyncIterable<Uint8Array[]>): Promise<void> {
-  const wrong = new Set<string>()
-  for await (const some of paths) {
-    for (const path of some)
-      try {
-        assertRepoPath(decodeName(path))
-      } catch (error) {
-        if (!(error instanceof HubError)) throw error
-        if (wrong.size < PUSH_PROBLEMS_NAMED_MAX) wrong.add(`  ${error.message}`)
-      }
-    if (wrong.size >= PUSH_PROBLEMS_NAMED_MAX) break
-  }
-  if (wrong.size > 0) throw new ContentsRefusedError('paths are not allowed', [...wrong])
-}
-
 /** The commits that refs will lead to, by what they will point at; null for what leads to no commit. */
 export async function peelTips(
-  ctx: OpsContext,
   incoming: Incoming,
-  oids: readonly string[],
+  tips: readonly string[],
 ): Promise<Map<string, string | null>> {
   const peeled = new Map<string, string | null>()
-  for (let at = 0; at < oids.length; at += PUSH_OBJECTS_AT_ONCE) {
-    const slice = oids.slice(at, at + PUSH_OBJECTS_AT_ONCE)
-    const commits = await Promise.all(slice.map(async (oid) => peel(ctx, incoming.id, oid)))
-    for (const [index, oid] of slice.entries()) peeled.set(oid, commits[index] ?? null)
+  for (let at = 0; at < tips.length; at += PUSH_OBJECTS_AT_ONCE) {
+    /** What has not led to a commit yet, by where it has led so far. */
+    let open = tips.slice(at, at + PUSH_OBJECTS_AT_ONCE).map((tip) => ({ tip, oid: tip }))
+    for (let depth = 0; depth < TAG_DEPTH_MAX && open.length > 0; depth += 1) {
+      const facts = await incoming.objects.info(open.map(({ oid }) => oid))
+      for (const [index, { tip, oid }] of open.entries())
+        peeled.set(tip, facts[index]?.type === 'commit' ? oid : null)
+      const tags = open.filter((_, index) => facts[index]?.type === 'tag')
+      const contents = await incoming.objects.read(
+        tags.map(({ oid }) => oid),
+        GIT_OBJECT_READ_MAX_BYTES,
+      )
+      open = tags.map(({ tip }, index) => ({ tip, oid: parseTag(contents[index]!).targetOid }))
+    }
   }
   return peeled
 }
 
-async function peel(ctx: OpsContext, id: string, oid: string): Promise<string | null> {
-  let next = oid
-  for (let depth = 0; depth < TAG_DEPTH_MAX; depth += 1) {
-    const stat = await ctx.git.stat(id, next)
-    if (stat?.type === 'commit') return next
-    if (stat?.type !== 'tag') return null
-    next = parseTag((await ctx.git.read(id, next)).bytes).targetOid
+/** The cards of branches' new heads, where the push changes them. Throws ContentsRefusedError. */
+export async function assertCards(
+  { documents }: Pick<OpsContext, 'documents'>,
+  repo: RepoRow,
+  { objects }: Incoming,
+  commands: readonly RefCommand[],
+): Promise<void> {
+  const branches = commands.filter(({ name, next }) => next !== null && /^refs\/(heads|pr)\//.test(name))
+  for (let at = 0; at < branches.length; at += PUSH_OBJECTS_AT_ONCE) {
+    const some = branches.slice(at, at + PUSH_OBJECTS_AT_ONCE)
+    const cards = async (of: 'old' | 'next') =>
+      objects.info(some.map((command) => `${command[of] ?? command.next!}:README.md`))
+    const before = await cards('old')
+    const now = await cards('next')
+    for (const [index, { name, old }] of some.entries()) {
+      const card = now[index]
+      if (card?.type !== 'blob' || card.sizeBytes > METADATA_FILE_MAX_BYTES) continue
+      if (old !== null && card.oid === before[index]?.oid) continue
+      const [bytes] = await objects.read([card.oid], METADATA_FILE_MAX_BYTES)
+      await assertCard(documents, repo, name, decodeText(bytes!))
+    }
   }
-  return null
 }
 
-/** The card of a branch's new head, if the push changes it. Throws ContentsRefusedError. */
-export async function assertCard(
-  ctx: OpsContext,
+async function assertCard(
+  documents: OpsContext['documents'],
   repo: RepoRow,
-  incoming: Incoming,
-  { name, old, next }: RefCommand,
+  refName: string,
+  text: string | null,
 ): Promise<void> {
-  if (next === null || !/^refs\/(heads|pr)\//.test(name)) return
-  const card = async (commit: CommitRecord) =>
-    readTextFile(ctx, { ...repo, id: incoming.id }, commit, 'README.md')
-  const now = await card(await readCommit(ctx, incoming.id, next))
-  const before = old === null ? null : await card(await readCommit(ctx, incoming.id, old))
-  if (now === null || now.oid === before?.oid) return
-  const { errors } = await reviewCard(ctx, now.text, repo.type)
+  // Not text: there is no card in it.
+  if (text === null) return
+  const { errors } = await reviewCard({ documents }, text, repo.type)
   if (errors.length === 0) return
   throw new ContentsRefusedError('the metadata of README.md is not valid', [
-    `The metadata at the top of README.md is not valid (${printable(name)}):`,
+    `The metadata at the top of README.md is not valid (${printable(refName)}):`,
     ...errors.slice(0, PUSH_PROBLEMS_NAMED_MAX).map(({ message }) => `  ${message}`),
   ])
 }

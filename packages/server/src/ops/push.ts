@@ -16,7 +16,7 @@ import { assertUser, repoFor, repoNotFound, type Principal, type RepoLocator } f
 import { principalNow } from './bearer.ts'
 import type { OpsContext } from './context.ts'
 import { clashes, landRefs, RefMovedError } from './land.ts'
-import { assertCard, assertContents, ContentsRefusedError, peelTips } from './push-contents.ts'
+import { assertCards, assertContents, ContentsRefusedError, peelTips } from './push-contents.ts'
 import { commandProblem } from './push-policy.ts'
 
 /** Refs that a client may see and push to. */
@@ -150,18 +150,16 @@ class Pushing {
     const tips = [...new Set(this.#open().flatMap(({ next }) => next ?? []))]
     if (tips.length === 0) return []
     const known = [...new Set((await this.#refs()).values())]
-    const { ctx, repo, signal } = { ctx: this.#ctx, repo: this.#repo, signal: this.#signal }
-    const pointers = await assertContents({ ctx, repo, incoming, tips, known, signal })
-    const peeled = await peelTips(ctx, incoming, tips)
-    for (const command of this.#open()) {
-      const { name, next } = command
+    const pointers = await assertContents({ ctx: this.#ctx, repo: this.#repo, incoming, tips, known })
+    const peeled = await peelTips(incoming, tips)
+    for (const { name, next } of this.#open()) {
       if (next === null) continue
       const commit = peeled.get(next) ?? null
       if (commit === null) this.#problems.set(name, 'it does not lead to a commit')
       else if (name.startsWith('refs/heads/') && commit !== next)
         this.#problems.set(name, 'a branch points at a commit, not at a tag')
-      else await assertCard(ctx, repo, incoming, command)
     }
+    await assertCards(this.#ctx, this.#repo, incoming, this.#open())
     this.#giveUpIfAtomic()
     return pointers
   }

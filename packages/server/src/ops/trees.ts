@@ -8,7 +8,12 @@ import { parsePointer } from '@cairn/protocol/lfs/pointer'
 import { LFS_POINTER_MAX_BYTES } from '@cairn/protocol/limits'
 
 import type { CommitRecord } from '../git/git-store.ts'
-import { GIT_BLOB_MAX_BYTES, METADATA_FILE_MAX_BYTES, TREE_WALK_ENTRIES_MAX } from '../limits.ts'
+import {
+  GIT_BLOB_MAX_BYTES,
+  METADATA_FILE_MAX_BYTES,
+  TREE_WALK_ENTRIES_MAX,
+  TREE_WALK_FOLDERS_AHEAD,
+} from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import type { BlobFacts } from './caches.ts'
 import type { OpsContext } from './context.ts'
@@ -111,12 +116,30 @@ export async function* walk(
     const path = pathIn(folder.prefix, entry)
     const isNew = index >= folder.due
     if (isNew && (isFolder(entry) || isFile(entry))) yield { path, entry }
-    if (isFolder(entry) && options.recursive && (isNew || after?.startsWith(`${path}/`)))
+    if (isFolder(entry) && options.recursive && (isNew || after?.startsWith(`${path}/`))) {
+      await readAhead(ctx, repoId, folder, index)
       await enter(entry.oid, path, isNew)
+    }
   }
 }
 
 const ENTRIES_BETWEEN_PAUSES = 1000
+
+/** Reads the folder that the walk comes to along with some that come after it: git answers all in one turn. */
+async function readAhead(
+  ctx: OpsContext,
+  repoId: string,
+  { entries }: OpenFolder,
+  index: number,
+): Promise<void> {
+  const isKnown = ({ oid }: TreeEntry) => ctx.caches.trees.has(`${repoId}/${oid}`)
+  if (isKnown(entries[index]!)) return
+  const reads: Promise<unknown>[] = []
+  for (let at = index; at < entries.length && reads.length < TREE_WALK_FOLDERS_AHEAD; at += 1)
+    if (isFolder(entries[at]!) && !isKnown(entries[at]!)) reads.push(readTree(ctx, repoId, entries[at]!.oid))
+  // One that cannot be read is told when the walk comes to it.
+  await Promise.allSettled(reads)
+}
 
 /** A folder that the walk is in: the entries from `due` on come after its position. */
 interface OpenFolder {
@@ -192,10 +215,16 @@ export async function readTextFile(
   const stat = await ctx.git.stat(repo.id, entry.oid)
   if (stat === null || stat.sizeBytes > METADATA_FILE_MAX_BYTES) return null
   const { bytes } = await ctx.git.read(repo.id, entry.oid, METADATA_FILE_MAX_BYTES)
+  // Not text: there is no card, no attributes and no ignore rules to be read in it.
+  const text = decodeText(bytes)
+  return text === null ? null : { oid: entry.oid, text }
+}
+
+/** Null for what is not UTF-8. */
+export function decodeText(bytes: Uint8Array): string | null {
   try {
-    return { oid: entry.oid, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    // Not text: there is no card, no attributes and no ignore rules to be read in it.
     return null
   }
 }
