@@ -239,9 +239,7 @@ async function openCall(
       name: (params['name'] ?? '').replace(/\.git$/i, ''),
     },
     rest: restOf(pattern.path, path.url),
-    get signal() {
-      return goneSignal(response)
-    },
+    signal: () => goneSignal(response),
   }
 }
 

@@ -19,16 +19,16 @@ import type { Log } from '../ops/context.ts'
 import { errorReply } from './errors.ts'
 
 /** The answers under way on a connection, in the order of their requests. */
-const answering = new WeakMap<Socket, Set<ServerResponse>>()
+const answering = new WeakMap<Socket, ServerResponse[]>()
 
-function answersOf(socket: Socket): Set<ServerResponse> {
+function answersOf(socket: Socket): ServerResponse[] {
   const known = answering.get(socket)
   if (known !== undefined) return known
-  const answers = new Set<ServerResponse>()
+  const answers: ServerResponse[] = []
   answering.set(socket, answers)
   socket.once('close', () => {
     // Node tells the one whose turn it was; whoever makes another would wait for ever.
-    for (const response of answers)
+    for (const response of [...answers])
       if (response.socket === null) {
         response.destroy()
         response.emit('close')
@@ -42,7 +42,7 @@ export function guardServer(server: Server, log: Log): void {
   // One timer for each connection, not for each request.
   server.setTimeout(RESPONSE_STALL_MS, (socket) => {
     // Nobody asks, or nobody takes. While nothing is written the client waits for us, and that is ours to take long.
-    if (answersOf(socket).size === 0 || socket.writableLength > 0) socket.destroy()
+    if (answersOf(socket).length === 0 || socket.writableLength > 0) socket.destroy()
     else socket.setTimeout(RESPONSE_STALL_MS)
   })
   // Without a listener Node answers these without a word, or not at all.
@@ -61,10 +61,10 @@ export function guardServer(server: Server, log: Log): void {
 export function guardAnswer(request: IncomingMessage, response: ServerResponse): Promise<unknown> | null {
   const { socket } = request
   const answers = answersOf(socket)
-  const before = answers.size === 0 ? undefined : [...answers].at(-1)
-  answers.add(response)
+  const before = answers.at(-1)
+  answers.push(response)
   response.once('close', () => {
-    answers.delete(response)
+    answers.splice(answers.indexOf(response), 1)
     if (!request.complete && !request.destroyed) drainRest(request)
   })
   return before === undefined ? null : once(before, 'close')
@@ -112,7 +112,7 @@ function refusalOf({ code }: { code?: string }): HubError {
 /** Answers past Node, which has no response for it, and ends the connection. */
 function refuse(socket: Socket, error: HubError, log: Log): void {
   // Into the middle of an answer nothing can be written.
-  if (!socket.writable || [...answersOf(socket)].some(({ headersSent }) => headersSent)) {
+  if (!socket.writable || answersOf(socket).some(({ headersSent }) => headersSent)) {
     socket.destroy()
     return
   }
