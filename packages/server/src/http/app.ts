@@ -18,16 +18,24 @@ import type { OpsContext } from '../ops/context.ts'
 import { registryFor } from '../ops/locate.ts'
 import type { RateLimits } from '../ops/rate-limits.ts'
 import { credentialOf } from './auth.ts'
-import { setBrowserHeaders, setPreflightHeaders } from './browser-headers.ts'
-import { closeIfBodyIsLeft, guardAnswer, guardServer, hostOf, refuseConnection } from './connections.ts'
+import { BROWSER_HEADERS, PREFLIGHT_HEADERS } from './browser-headers.ts'
+import { guardAnswer, guardServer, hostOf, isBodyLeft, refuseConnection } from './connections.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
 import { openGate, type Gate } from './gate.ts'
 import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
+import type { Headers, Reply } from './reply.ts'
 import { respond } from './respond.ts'
-import type { Call, Route } from './route.ts'
+import type { Call } from './route.ts'
 import { routes } from './routes/index.ts'
-import { bareRepoName, clientAddress, routePath, siteOf, type RoutedPath } from './urls.ts'
+import {
+  bareRepoName,
+  clientAddress,
+  routePath,
+  siteOf,
+  type IncomingAddress,
+  type RoutedPath,
+} from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
@@ -69,14 +77,13 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   for (const route of routes)
-    for (const { path, type } of expand(route.path))
+    for (const pattern of expand(route.path))
       app.route({
         method: route.method,
-        url: path,
+        url: pattern.path,
         handler: (request, reply) =>
-          answer(ops, request, reply, dialectOf(path), async (requestId) => {
-            const visitor = await admit(gate, options, request, reply, route.ownCredential)
-            const pattern = { route, path, type }
+          answer(ops, request, reply, pattern.dialect, async (requestId, headers) => {
+            const visitor = await admit(gate, options, request, headers, route.ownCredential)
             const call = await openCall(
               { ops, admin },
               options,
@@ -89,23 +96,22 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
             try {
               return await route.handle(call)
             } catch (error) {
-              if (error instanceof RepoMovedError) return movedReply(call, path, error)
+              if (error instanceof RepoMovedError) return movedReply(call, pattern.path, error)
               throw error
             }
           }),
       })
   app.options('*', async (request, reply) => {
-    reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
-    setBrowserHeaders(reply.raw)
-    setPreflightHeaders(reply.raw)
     reply.hijack()
-    reply.raw.writeHead(204).end()
+    const requestId = requestIdOf(request.raw)
+    const headers = { 'X-Request-Id': requestId, ...BROWSER_HEADERS, ...PREFLIGHT_HEADERS }
+    reply.raw.writeHead(204, headers).end()
   })
   app.setNotFoundHandler((request, reply) =>
-    answer(ops, request, reply, dialectOf(request.url), async () => {
+    answer(ops, request, reply, dialectOf(request.url), async (_, headers) => {
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
-      if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
+      if (name !== null) throw repoNotFound((await admit(gate, options, request, headers)).principal, name)
       // Nobody is asked for here: the credential may be a CAS token, and hf_xet tries routes that we don't have.
       throw new HubError(
         'NotFound',
@@ -119,28 +125,30 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   return app
 }
 
-/** Runs a handler and sends its reply or its error. Takes the response out of Fastify's hands. */
+/**
+ * Runs a handler and sends its reply or its error. Takes the response out of Fastify's hands. `headers` are those of
+ * the answer whatever it will be; the handler may add to them.
+ */
 async function answer(
   ops: OpsContext,
   request: FastifyRequest,
   reply: FastifyReply,
   dialect: ErrorDialect,
-  handle: (requestId: string) => Promise<Parameters<typeof respond>[1]>,
+  handle: (requestId: string, headers: Headers) => Promise<Reply>,
 ): Promise<void> {
   reply.hijack()
   const response = reply.raw
   const requestId = requestIdOf(request.raw)
   const turn = guardAnswer(request.raw, response)
-  response.setHeader('X-Request-Id', requestId)
-  setBrowserHeaders(response)
+  const headers: Headers = { 'X-Request-Id': requestId, ...BROWSER_HEADERS }
   const head = request.raw.method === 'HEAD'
   try {
     if (turn !== null) await turn
     // Whoever went away while others had their turn wants nothing any more.
     if (response.destroyed) return
-    const done = await handle(requestId)
-    closeIfBodyIsLeft(request.raw, response)
-    await respond(response, done, head)
+    const done = await handle(requestId, headers)
+    if (isBodyLeft(request.raw)) headers['Connection'] = 'close'
+    await respond(response, done, headers, head)
   } catch (error) {
     if (response.destroyed) return
     const failure = errorReply(error, dialect, requestId, ops.log)
@@ -149,10 +157,8 @@ async function answer(
       response.destroy()
       return
     }
-    closeIfBodyIsLeft(request.raw, response)
-    for (const name of response.getHeaderNames())
-      if (/^(content-|etag)/i.test(name)) response.removeHeader(name)
-    await respond(response, failure, head)
+    if (isBodyLeft(request.raw)) headers['Connection'] = 'close'
+    await respond(response, failure, headers, head)
   }
 }
 
@@ -166,7 +172,7 @@ async function admit(
   gate: Gate,
   options: AppOptions,
   { raw }: FastifyRequest,
-  reply: FastifyReply,
+  headers: Headers,
   ownCredential = false,
 ): Promise<Visitor> {
   const { remoteAddress } = raw.socket
@@ -182,7 +188,7 @@ async function admit(
     credential: credentialOf(raw.headers.authorization),
     ownCredential,
   }
-  const principal = await gate.admit(visit, reply.raw)
+  const principal = await gate.admit(visit, headers)
   return { principal, client: { address, userAgent: raw.headers['user-agent'] ?? '' } }
 }
 
@@ -193,26 +199,18 @@ async function openCall(
   request: FastifyRequest,
   response: ServerResponse,
   requestId: string,
-  pattern: { route: Route; path: string; type: RepoType | null },
+  pattern: Pattern,
 ): Promise<Call> {
   const raw = request.raw
   const path = (raw as RoutedRequest)[ROUTED] ?? { url: raw.url ?? '/', registry: null }
   const registry = await registryFor(ops, path.registry)
-  const trusted = options.isTrustedPeer(raw.socket.remoteAddress)
   const prefix = registry.orgName === null ? '' : `/${registry.orgName}/${registry.slug}/huggingface`
-  const header = (name: string) => {
-    const value = raw.headers[name]
-    return Array.isArray(value) ? value[0] : value
-  }
   const site = siteOf(
     options.publicUrl,
     {
       host: hostOf(raw),
       encrypted: 'encrypted' in raw.socket,
-      forwardedProto: header('x-forwarded-proto'),
-      forwardedHost: header('x-forwarded-host'),
-      forwardedPrefix: header('x-forwarded-prefix'),
-      trusted,
+      forwarded: options.isTrustedPeer(raw.socket.remoteAddress) ? forwardedOf(raw) : null,
     },
     prefix,
   )
@@ -238,8 +236,17 @@ async function openCall(
       namespace: params['namespace'] ?? '',
       name: (params['name'] ?? '').replace(/\.git$/i, ''),
     },
-    rest: restOf(pattern.path, path.url),
+    rest: restOf(pattern, path.url),
     signal: () => goneSignal(response),
+  }
+}
+
+function forwardedOf({ headers }: IncomingMessage): NonNullable<IncomingAddress['forwarded']> {
+  const first = (name: string) => [headers[name]].flat()[0]
+  return {
+    proto: first('x-forwarded-proto'),
+    host: first('x-forwarded-host'),
+    prefix: first('x-forwarded-prefix'),
   }
 }
 
@@ -252,9 +259,8 @@ function goneSignal(response: ServerResponse): AbortSignal {
 }
 
 /** The segments that `*` matched, still encoded: in Fastify's own value `%2F` is decoded and lost. */
-function restOf(pattern: string, url: string): string[] {
-  if (!pattern.endsWith('/*')) return []
-  const fixed = pattern.split('/').length - 1
+function restOf({ fixed }: Pattern, url: string): string[] {
+  if (fixed === null) return []
   return (url.split('?', 1)[0] ?? '').split('/').slice(fixed)
 }
 
@@ -263,10 +269,24 @@ const REPO_PATTERNS: Record<'api' | 'web', (type: RepoType) => string> = {
   web: (type) => (type === 'model' ? '/:namespace/:name' : `/${type}s/:namespace/:name`),
 }
 
-function expand(path: string): { path: string; type: RepoType | null }[] {
+/** An address as Fastify knows it, and what follows from it for every request. */
+interface Pattern {
+  path: string
+  type: RepoType | null
+  dialect: ErrorDialect
+  /** Segments before the `*`, or null where there is none. */
+  fixed: number | null
+}
+
+function expand(path: string): Pattern[] {
   const kind = path.startsWith('{api}') ? 'api' : path.startsWith('{web}') ? 'web' : null
-  if (kind === null) return [{ path, type: null }]
-  return REPO_TYPES.map((type) => ({ path: REPO_PATTERNS[kind](type) + path.slice('{api}'.length), type }))
+  if (kind === null) return [patternOf(path, null)]
+  return REPO_TYPES.map((type) => patternOf(REPO_PATTERNS[kind](type) + path.slice('{api}'.length), type))
+}
+
+function patternOf(path: string, type: RepoType | null): Pattern {
+  const fixed = path.endsWith('/*') ? path.split('/').length - 1 : null
+  return { path, type, dialect: dialectOf(path), fixed }
 }
 
 /** `path`: a route's pattern, or an address that no route has. */

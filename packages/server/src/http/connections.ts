@@ -28,11 +28,10 @@ function answersOf(socket: Socket): ServerResponse[] {
   answering.set(socket, answers)
   socket.once('close', () => {
     // Node tells the one whose turn it was; whoever makes another would wait for ever.
-    for (const response of [...answers])
-      if (response.socket === null) {
-        response.destroy()
-        response.emit('close')
-      }
+    for (const response of answers.filter((one) => one.socket === null)) {
+      response.destroy()
+      response.emit('close')
+    }
   })
   return answers
 }
@@ -71,10 +70,10 @@ export function guardAnswer(request: IncomingMessage, response: ServerResponse):
 }
 
 /** Node reads an unread body to its end to keep the connection; that is worth it only for a small rest. */
-export function closeIfBodyIsLeft(request: IncomingMessage, response: ServerResponse): void {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
-  if (request.complete || (length === undefined && encoding === undefined)) return
-  if (Number(length ?? Infinity) > UNREAD_BODY_DRAIN_MAX_BYTES) response.setHeader('Connection', 'close')
+export function isBodyLeft({ complete, headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (complete || (length === undefined && encoding === undefined)) return false
+  return Number(length ?? Infinity) > UNREAD_BODY_DRAIN_MAX_BYTES
 }
 
 /** Of two Hosts a proxy in front might have believed the other one. */
