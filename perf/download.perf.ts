@@ -1,6 +1,7 @@
 /**
  * A 1 GiB LFS file through `resolve`, beside nginx with sendfile, one client and eight: what the server's process pays
- * for a GiB, and how fast it is. The first pass over a file checks its sha256 and is a row of its own; later ones CRC-32.
+ * for a GiB, and how fast it is. The first pass over a file checks its sha256 and is a row of its own; later ones a
+ * fingerprint.
  */
 import { join } from 'node:path'
 

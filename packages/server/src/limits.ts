@@ -107,7 +107,7 @@ export const GIT_BLOB_WAIT_MS = 20_000
 /** A reader who takes nothing for so long loses the blob from memory, and everybody does after the second time. */
 export const GIT_BLOB_STALL_MS = 1_000
 export const GIT_BLOB_HELD_MS = 10_000
-/** LFS contents whose CRC-32 is remembered once their sha256 was found right: some 2 MB. */
+/** LFS contents whose fingerprint is remembered once their sha256 was found right: some 3 MB. */
 export const DOWNLOAD_CHECKED_MAX = 10_000
 /** Nested annotated tags that are followed to a commit. */
 export const TAG_DEPTH_MAX = 8

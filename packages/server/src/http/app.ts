@@ -20,17 +20,25 @@ import type { RateLimits } from '../ops/rate-limits.ts'
 import { requestIds } from '../ops/request-id.ts'
 import type { Tally } from '../ops/traffic.ts'
 import { credentialOf } from './auth.ts'
-import { setBrowserHeaders, setPreflightHeaders } from './browser-headers.ts'
-import { closeIfBodyIsLeft, guardAnswer, guardServer, hostOf, refuseConnection } from './connections.ts'
+import { BROWSER_HEADERS, PREFLIGHT_HEADERS } from './browser-headers.ts'
+import { guardAnswer, guardServer, hostOf, isBodyLeft, refuseConnection } from './connections.ts'
 import { errorReply, type ErrorDialect } from './errors.ts'
 import { countTowards, familyOf } from './family.ts'
 import { openGate, type Gate } from './gate.ts'
 import { movedReply } from './moved.ts'
 import { parseQuery } from './query.ts'
+import type { Headers, Reply } from './reply.ts'
 import { respond } from './respond.ts'
-import type { Call, Route } from './route.ts'
+import type { Call } from './route.ts'
 import { routes } from './routes/index.ts'
-import { bareRepoName, clientAddress, routePath, siteOf, type RoutedPath } from './urls.ts'
+import {
+  bareRepoName,
+  clientAddress,
+  routePath,
+  siteOf,
+  type IncomingAddress,
+  type RoutedPath,
+} from './urls.ts'
 
 export interface AppOptions {
   publicUrl: string | null
@@ -74,15 +82,14 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
 
   for (const route of routes) {
     const tally = ops.traffic.of(familyOf(route.path))
-    for (const { path, type } of expand(route.path)) {
-      const answering: Answering = { log: ops.log, tally, dialect: dialectOf(path) }
+    for (const pattern of expand(route.path)) {
+      const answering: Answering = { log: ops.log, tally, dialect: pattern.dialect }
       app.route({
         method: route.method,
-        url: path,
+        url: pattern.path,
         handler: (request, reply) =>
-          answer(answering, request, reply, async (requestId) => {
-            const visitor = await admit(gate, options, request, reply, route.ownCredential)
-            const pattern = { route, path, type }
+          answer(answering, request, reply, async (requestId, headers) => {
+            const visitor = await admit(gate, options, request, headers, route.ownCredential)
             const call = await openCall(
               { ops, admin },
               options,
@@ -95,7 +102,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
             try {
               return await route.handle(call)
             } catch (error) {
-              if (error instanceof RepoMovedError) return movedReply(call, path, error)
+              if (error instanceof RepoMovedError) return movedReply(call, pattern.path, error)
               throw error
             }
           }),
@@ -103,18 +110,17 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
     }
   }
   app.options('*', async (request, reply) => {
-    reply.raw.setHeader('X-Request-Id', requestIdOf(request.raw))
-    setBrowserHeaders(reply.raw)
-    setPreflightHeaders(reply.raw)
     reply.hijack()
-    reply.raw.writeHead(204).end()
+    const requestId = requestIdOf(request.raw)
+    const headers = { 'X-Request-Id': requestId, ...BROWSER_HEADERS, ...PREFLIGHT_HEADERS }
+    reply.raw.writeHead(204, headers).end()
     elsewhere.tally.count('OPTIONS', 204, 0)
   })
   app.setNotFoundHandler((request, reply) =>
-    answer({ ...elsewhere, dialect: dialectOf(request.url) }, request, reply, async () => {
+    answer({ ...elsewhere, dialect: dialectOf(request.url) }, request, reply, async (_, headers) => {
       const name = bareRepoName(request.url)
       // Repositories without a namespace are the Hub's oldest ones; here there are none.
-      if (name !== null) throw repoNotFound((await admit(gate, options, request, reply)).principal, name)
+      if (name !== null) throw repoNotFound((await admit(gate, options, request, headers)).principal, name)
       // Nobody is asked for here: the credential may be a CAS token, and hf_xet tries routes that we don't have.
       throw new HubError(
         'NotFound',
@@ -135,12 +141,15 @@ interface Answering {
   dialect: ErrorDialect
 }
 
+/** `headers` are those of the answer whatever it will be; the handler may add to them. */
+type Handler = (requestId: string, headers: Headers) => Promise<Reply>
+
 /** Runs a handler and sends its reply or its error. Takes the response out of Fastify's hands. */
 async function answer(
   answering: Answering,
   request: FastifyRequest,
   reply: FastifyReply,
-  handle: (requestId: string) => Promise<Parameters<typeof respond>[1]>,
+  handle: Handler,
 ): Promise<void> {
   reply.hijack()
   const requestId = requestIdOf(request.raw)
@@ -162,19 +171,18 @@ async function answerAs(
   { log, dialect }: Answering,
   request: FastifyRequest,
   response: ServerResponse,
-  handle: (requestId: string) => Promise<Parameters<typeof respond>[1]>,
+  handle: Handler,
 ): Promise<void> {
   const turn = guardAnswer(request.raw, response)
-  response.setHeader('X-Request-Id', requestId)
-  setBrowserHeaders(response)
+  const headers: Headers = { 'X-Request-Id': requestId, ...BROWSER_HEADERS }
   const head = request.raw.method === 'HEAD'
   try {
     if (turn !== null) await turn
     // Whoever went away while others had their turn wants nothing any more.
     if (response.destroyed) return
-    const done = await handle(requestId)
-    closeIfBodyIsLeft(request.raw, response)
-    await respond(response, done, head)
+    const done = await handle(requestId, headers)
+    if (isBodyLeft(request.raw)) headers['Connection'] = 'close'
+    await respond(response, done, headers, head)
   } catch (error) {
     if (response.destroyed) return
     const failure = errorReply(error, dialect, requestId, log)
@@ -183,10 +191,8 @@ async function answerAs(
       response.destroy()
       return
     }
-    closeIfBodyIsLeft(request.raw, response)
-    for (const name of response.getHeaderNames())
-      if (/^(content-|etag)/i.test(name)) response.removeHeader(name)
-    await respond(response, failure, head)
+    if (isBodyLeft(request.raw)) headers['Connection'] = 'close'
+    await respond(response, failure, headers, head)
   }
 }
 
@@ -200,7 +206,7 @@ async function admit(
   gate: Gate,
   options: AppOptions,
   { raw }: FastifyRequest,
-  reply: FastifyReply,
+  headers: Headers,
   ownCredential = false,
 ): Promise<Visitor> {
   const { remoteAddress } = raw.socket
@@ -216,7 +222,7 @@ async function admit(
     credential: credentialOf(raw.headers.authorization),
     ownCredential,
   }
-  const principal = await gate.admit(visit, reply.raw)
+  const principal = await gate.admit(visit, headers)
   return { principal, client: { address, userAgent: raw.headers['user-agent'] ?? '' } }
 }
 
@@ -227,26 +233,18 @@ async function openCall(
   request: FastifyRequest,
   response: ServerResponse,
   requestId: string,
-  pattern: { route: Route; path: string; type: RepoType | null },
+  pattern: Pattern,
 ): Promise<Call> {
   const raw = request.raw
   const path = (raw as RoutedRequest)[ROUTED] ?? { url: raw.url ?? '/', registry: null }
   const registry = await registryFor(ops, path.registry)
-  const trusted = options.isTrustedPeer(raw.socket.remoteAddress)
   const prefix = registry.orgName === null ? '' : `/${registry.orgName}/${registry.slug}/huggingface`
-  const header = (name: string) => {
-    const value = raw.headers[name]
-    return Array.isArray(value) ? value[0] : value
-  }
   const site = siteOf(
     options.publicUrl,
     {
       host: hostOf(raw),
       encrypted: 'encrypted' in raw.socket,
-      forwardedProto: header('x-forwarded-proto'),
-      forwardedHost: header('x-forwarded-host'),
-      forwardedPrefix: header('x-forwarded-prefix'),
-      trusted,
+      forwarded: options.isTrustedPeer(raw.socket.remoteAddress) ? forwardedOf(raw) : null,
     },
     prefix,
   )
@@ -272,10 +270,17 @@ async function openCall(
       namespace: params['namespace'] ?? '',
       name: (params['name'] ?? '').replace(/\.git$/i, ''),
     },
-    rest: restOf(pattern.path, path.url),
-    get signal() {
-      return goneSignal(response)
-    },
+    rest: restOf(pattern, path.url),
+    signal: () => goneSignal(response),
+  }
+}
+
+function forwardedOf({ headers }: IncomingMessage): NonNullable<IncomingAddress['forwarded']> {
+  const first = (name: string) => [headers[name]].flat()[0]
+  return {
+    proto: first('x-forwarded-proto'),
+    host: first('x-forwarded-host'),
+    prefix: first('x-forwarded-prefix'),
   }
 }
 
@@ -288,9 +293,8 @@ function goneSignal(response: ServerResponse): AbortSignal {
 }
 
 /** The segments that `*` matched, still encoded: in Fastify's own value `%2F` is decoded and lost. */
-function restOf(pattern: string, url: string): string[] {
-  if (!pattern.endsWith('/*')) return []
-  const fixed = pattern.split('/').length - 1
+function restOf({ fixed }: Pattern, url: string): string[] {
+  if (fixed === null) return []
   return (url.split('?', 1)[0] ?? '').split('/').slice(fixed)
 }
 
@@ -299,10 +303,24 @@ const REPO_PATTERNS: Record<'api' | 'web', (type: RepoType) => string> = {
   web: (type) => (type === 'model' ? '/:namespace/:name' : `/${type}s/:namespace/:name`),
 }
 
-function expand(path: string): { path: string; type: RepoType | null }[] {
+/** An address as Fastify knows it, and what follows from it for every request. */
+interface Pattern {
+  path: string
+  type: RepoType | null
+  dialect: ErrorDialect
+  /** Segments before the `*`, or null where there is none. */
+  fixed: number | null
+}
+
+function expand(path: string): Pattern[] {
   const kind = path.startsWith('{api}') ? 'api' : path.startsWith('{web}') ? 'web' : null
-  if (kind === null) return [{ path, type: null }]
-  return REPO_TYPES.map((type) => ({ path: REPO_PATTERNS[kind](type) + path.slice('{api}'.length), type }))
+  if (kind === null) return [patternOf(path, null)]
+  return REPO_TYPES.map((type) => patternOf(REPO_PATTERNS[kind](type) + path.slice('{api}'.length), type))
+}
+
+function patternOf(path: string, type: RepoType | null): Pattern {
+  const fixed = path.endsWith('/*') ? path.split('/').length - 1 : null
+  return { path, type, dialect: dialectOf(path), fixed }
 }
 
 /** `path`: a route's pattern, or an address that no route has. */

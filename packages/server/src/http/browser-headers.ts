@@ -3,8 +3,6 @@
  * may ask; it gets what its token may see. A page of the internet asking for a hub in its visitor's own network is
  * another matter: `Access-Control-Allow-Private-Network` is never sent.
  */
-import type { ServerResponse } from 'node:http'
-
 import { PREFLIGHT_AGE_S } from '../limits.ts'
 
 const EXPOSED = [
@@ -31,18 +29,16 @@ const EXPOSED = [
   'Retry-After',
 ].join(', ')
 
-export function setBrowserHeaders(response: ServerResponse): void {
-  response.setHeader('Access-Control-Allow-Origin', '*')
-  response.setHeader('Access-Control-Expose-Headers', EXPOSED)
-  response.setHeader('X-Content-Type-Options', 'nosniff')
+export const BROWSER_HEADERS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': EXPOSED,
+  'X-Content-Type-Options': 'nosniff',
 }
 
 /** `*` stands for every header but Authorization; the names are for browsers that do not know it. */
-export function setPreflightHeaders(response: ServerResponse): void {
-  response.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS')
-  response.setHeader(
-    'Access-Control-Allow-Headers',
+export const PREFLIGHT_HEADERS = {
+  'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS',
+  'Access-Control-Allow-Headers':
     'Authorization, Range, Content-Type, Accept, X-Request-Id, X-Xet-Session-Id, X-Range-Dirty, *',
-  )
-  response.setHeader('Access-Control-Max-Age', String(PREFLIGHT_AGE_S))
+  'Access-Control-Max-Age': String(PREFLIGHT_AGE_S),
 }

@@ -19,20 +19,19 @@ import type { Log } from '../ops/context.ts'
 import { errorReply } from './errors.ts'
 
 /** The answers under way on a connection, in the order of their requests. */
-const answering = new WeakMap<Socket, Set<ServerResponse>>()
+const answering = new WeakMap<Socket, ServerResponse[]>()
 
-function answersOf(socket: Socket): Set<ServerResponse> {
+function answersOf(socket: Socket): ServerResponse[] {
   const known = answering.get(socket)
   if (known !== undefined) return known
-  const answers = new Set<ServerResponse>()
+  const answers: ServerResponse[] = []
   answering.set(socket, answers)
   socket.once('close', () => {
     // Node tells the one whose turn it was; whoever makes another would wait for ever.
-    for (const response of answers)
-      if (response.socket === null) {
-        response.destroy()
-        response.emit('close')
-      }
+    for (const response of answers.filter((one) => one.socket === null)) {
+      response.destroy()
+      response.emit('close')
+    }
   })
   return answers
 }
@@ -42,7 +41,7 @@ export function guardServer(server: Server, log: Log): void {
   // One timer for each connection, not for each request.
   server.setTimeout(RESPONSE_STALL_MS, (socket) => {
     // Nobody asks, or nobody takes. While nothing is written the client waits for us, and that is ours to take long.
-    if (answersOf(socket).size === 0 || socket.writableLength > 0) socket.destroy()
+    if (answersOf(socket).length === 0 || socket.writableLength > 0) socket.destroy()
     else socket.setTimeout(RESPONSE_STALL_MS)
   })
   // Without a listener Node answers these without a word, or not at all.
@@ -61,20 +60,20 @@ export function guardServer(server: Server, log: Log): void {
 export function guardAnswer(request: IncomingMessage, response: ServerResponse): Promise<unknown> | null {
   const { socket } = request
   const answers = answersOf(socket)
-  const before = answers.size === 0 ? undefined : [...answers].at(-1)
-  answers.add(response)
+  const before = answers.at(-1)
+  answers.push(response)
   response.once('close', () => {
-    answers.delete(response)
+    answers.splice(answers.indexOf(response), 1)
     if (!request.complete && !request.destroyed) drainRest(request)
   })
   return before === undefined ? null : once(before, 'close')
 }
 
 /** Node reads an unread body to its end to keep the connection; that is worth it only for a small rest. */
-export function closeIfBodyIsLeft(request: IncomingMessage, response: ServerResponse): void {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
-  if (request.complete || (length === undefined && encoding === undefined)) return
-  if (Number(length ?? Infinity) > UNREAD_BODY_DRAIN_MAX_BYTES) response.setHeader('Connection', 'close')
+export function isBodyLeft({ complete, headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (complete || (length === undefined && encoding === undefined)) return false
+  return Number(length ?? Infinity) > UNREAD_BODY_DRAIN_MAX_BYTES
 }
 
 /** Of two Hosts a proxy in front might have believed the other one. */
@@ -112,7 +111,7 @@ function refusalOf({ code }: { code?: string }): HubError {
 /** Answers past Node, which has no response for it, and ends the connection. */
 function refuse(socket: Socket, error: HubError, log: Log): void {
   // Into the middle of an answer nothing can be written.
-  if (!socket.writable || [...answersOf(socket)].some(({ headersSent }) => headersSent)) {
+  if (!socket.writable || answersOf(socket).some(({ headersSent }) => headersSent)) {
     socket.destroy()
     return
   }

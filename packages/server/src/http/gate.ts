@@ -2,7 +2,6 @@
  * The gate that every request passes: who asks, and whether that account or address may ask now. The headers are
  * those of the Hub (clients.md §0.17). Where limits are off it only authenticates.
  */
-import type { ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
 
 import { HubError } from '@cairn/protocol/errors'
@@ -13,6 +12,7 @@ import type { Principal } from '../ops/access.ts'
 import { authenticate } from '../ops/authenticate.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { WindowCounter, type RateBucket, type RateLimits, type Standing } from '../ops/rate-limits.ts'
+import type { Headers } from './reply.ts'
 
 export interface Visit {
   /** As routed, without the prefix of a registry. */
@@ -25,8 +25,8 @@ export interface Visit {
 }
 
 export interface Gate {
-  /** The principal of a visit that may go on. The response gets the headers that say how many more may. */
-  admit(visit: Visit, response: ServerResponse): Promise<Principal>
+  /** The principal of a visit that may go on. The answer's headers get those that say how many more may. */
+  admit(visit: Visit, headers: Headers): Promise<Principal>
 }
 
 export function openGate(
@@ -45,7 +45,7 @@ export function openGate(
   const counter = new WindowCounter(windowS, ops.clock)
 
   return {
-    async admit(visit, response) {
+    async admit(visit, headers) {
       const principal = await visitor(visit)
       const bucket = visit.ownCredential ? null : bucketOf(visit.url)
       if (bucket === null) return principal
@@ -55,8 +55,8 @@ export function openGate(
       const client = isAccount ? principal.accountId : clientOfAddress(visit.address)
       const quota = quotas[isAccount ? 'account' : 'anonymous'][bucket]
       const standing = counter.take(`${bucket} ${client}`, quota)
-      response.setHeader('RateLimit', `"${bucket}";r=${standing.remaining};t=${standing.resetS}`)
-      response.setHeader('RateLimit-Policy', `"fixed window";"${bucket}";q=${quota};w=${windowS}`)
+      headers['RateLimit'] = `"${bucket}";r=${standing.remaining};t=${standing.resetS}`
+      headers['RateLimit-Policy'] = `"fixed window";"${bucket}";q=${quota};w=${windowS}`
       if (!standing.granted)
         throw tooMany(
           standing,

@@ -5,43 +5,49 @@ import { setImmediate as pause } from 'node:timers/promises'
 import { JSON_WHOLE_MAX_LENGTH, STREAM_IDLE_MS } from '../limits.ts'
 import { notePassed } from './chunk-memory.ts'
 import { countSent } from './family.ts'
-import type { Reply } from './reply.ts'
+import type { Headers, Reply } from './reply.ts'
 
-export async function respond(response: ServerResponse, reply: Reply, head: boolean): Promise<void> {
+/** `common`: headers that do not depend on the reply. */
+export async function respond(
+  response: ServerResponse,
+  reply: Reply,
+  common: Readonly<Headers>,
+  head: boolean,
+): Promise<void> {
   if (reply.jsonSlices !== undefined) {
-    await respondInSlices(response, reply, reply.jsonSlices, head)
+    await respondInSlices(response, reply, reply.jsonSlices, common, head)
     return
   }
-  const body = bodyOf(reply)
-  response.statusCode = reply.status ?? 200
-  for (const [name, value] of Object.entries(reply.headers ?? {}))
-    if (value !== undefined) response.setHeader(name, value)
-  if (body !== null && body.type !== null && !response.hasHeader('Content-Type'))
-    response.setHeader('Content-Type', body.type)
+  const status = reply.status ?? 200
+  const headers: Headers = { ...common, ...reply.headers }
+  const begin = () => response.writeHead(status, headers)
   if (reply.stream !== undefined) {
     // Ends what makes the stream, too: it listens to the end of the response.
-    if (head) response.end()
+    if (head) begin().end()
     else
       await send(
         response.setTimeout(STREAM_IDLE_MS, () => response.destroy()),
+        begin,
         passing(reply.stream),
       )
     return
   }
   if (reply.content === undefined) {
-    response.setHeader('Content-Length', body?.bytes.length ?? 0)
+    const body = bodyOf(reply)
+    if (body !== null && body.type !== null) headers['Content-Type'] ??= body.type
+    headers['Content-Length'] = body?.bytes.length ?? 0
     if (!head && body !== null) countSent(response.req, body.bytes.length)
-    response.end(head ? undefined : body?.bytes)
+    begin().end(head ? undefined : body?.bytes)
     return
   }
   const { source, range } = reply.content
   const sizeBytes = range === undefined ? source.sizeBytes : range.end - range.start + 1
-  response.setHeader('Content-Length', sizeBytes)
+  headers['Content-Length'] = sizeBytes
   if (head || sizeBytes === 0) {
-    response.end()
+    begin().end()
     return
   }
-  await send(response, await source.open(range))
+  await send(response, begin, await source.open(range))
 }
 
 /** A short text is sent whole, with its length; a longer one slice by slice, and others have their turn in between. */
@@ -49,6 +55,7 @@ async function respondInSlices(
   response: ServerResponse,
   reply: Reply,
   slices: Iterable<string>,
+  common: Readonly<Headers>,
   head: boolean,
 ): Promise<void> {
   const iterator = slices[Symbol.iterator]()
@@ -57,8 +64,8 @@ async function respondInSlices(
   for (; !next.done && text.length <= JSON_WHOLE_MAX_LENGTH; next = iterator.next()) text += next.value
   const headers = { 'Content-Type': JSON_TYPE, ...reply.headers }
   const whole = { status: reply.status ?? 200, headers }
-  if (next.done) return respond(response, { ...whole, text }, head)
-  return respond(response, { ...whole, stream: encoded(text + next.value, iterator) }, head)
+  if (next.done) return respond(response, { ...whole, text }, common, head)
+  return respond(response, { ...whole, stream: encoded(text + next.value, iterator) }, common, head)
 }
 
 async function* encoded(begun: string, rest: Iterator<string>): AsyncGenerator<Uint8Array> {
@@ -88,9 +95,14 @@ function bodyOf(reply: Reply): { bytes: Uint8Array; type: string | null } | null
 
 /**
  * Sends chunks, asking for the next one while the kernel still takes the last (see `BlobStore.read`). Returns when
- * all is handed over or the client is gone; throws what the source throws.
+ * all is handed over or the client is gone; throws what the source throws. `begin` writes the head, once there is a
+ * first chunk: a source that has none fails with an answer of its own.
  */
-async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function send(
+  response: ServerResponse,
+  begin: () => unknown,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
   let isWriting = false
   let wake = (): void => undefined
   // One listener for the whole; racing each write against a promise of the end would leave something behind each time.
@@ -107,10 +119,13 @@ async function send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>)
   for await (const chunk of chunks) {
     await idle()
     if (response.destroyed) return
+    if (!response.headersSent) begin()
     isWriting = true
     countSent(response.req, chunk.length)
     response.write(chunk, written)
   }
   await idle()
-  if (!response.destroyed) response.end()
+  if (response.destroyed) return
+  if (!response.headersSent) begin()
+  response.end()
 }

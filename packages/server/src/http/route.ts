@@ -53,6 +53,6 @@ export interface Call {
   repo: RepoLocator
   /** Encoded segments that the pattern's `*` matched. */
   rest: readonly string[]
-  /** Aborted when the client went away. */
-  signal: AbortSignal
+  /** Aborted when the client went away. No getter: V8 makes a class of objects for each literal that has one. */
+  signal: () => AbortSignal
 }

@@ -5,16 +5,14 @@ import { repoUrl, routePath, siteOf, trustedPeers } from './urls.ts'
 const address = {
   host: 'hub.example:8080',
   encrypted: false,
-  forwardedProto: 'https',
-  forwardedHost: 'models.example',
-  forwardedPrefix: '/hub',
-  trusted: false,
+  forwarded: null,
 }
 
-test('an address is built from what the client asked for, and from the proxy only when it is trusted', () => {
+test('an address is built from what the client asked for, or from what a proxy says', () => {
+  const proxied = { ...address, forwarded: { proto: 'https', host: 'models.example', prefix: '/hub' } }
   expect(siteOf(null, address, '').base).toBe('http://hub.example:8080')
-  expect(siteOf(null, { ...address, trusted: true }, '').base).toBe('https://models.example/hub')
-  expect(siteOf('https://fixed.example', { ...address, trusted: true }, '/acme/llm/huggingface').base).toBe(
+  expect(siteOf(null, proxied, '').base).toBe('https://models.example/hub')
+  expect(siteOf('https://fixed.example', proxied, '/acme/llm/huggingface').base).toBe(
     'https://fixed.example/acme/llm/huggingface',
   )
 })

@@ -19,11 +19,8 @@ export interface Site {
 export interface IncomingAddress {
   host: string | undefined
   encrypted: boolean
-  forwardedProto: string | undefined
-  forwardedHost: string | undefined
-  forwardedPrefix: string | undefined
-  /** The peer is a configured proxy, so its X-Forwarded-* headers count. */
-  trusted: boolean
+  /** What a configured proxy says in X-Forwarded-*. Null when the peer is none: it could say anything. */
+  forwarded: { proto: string | undefined; host: string | undefined; prefix: string | undefined } | null
 }
 
 const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::\d{1,5})?$/i
@@ -36,14 +33,14 @@ export function siteOf(publicUrl: string | null, address: IncomingAddress, prefi
 
 /** A Host header that is not one would end up in every answer; it is refused instead. */
 function requestOrigin(address: IncomingAddress): string {
-  const first = (header: string | undefined) => (address.trusted ? header?.split(',')[0]?.trim() : undefined)
-  const host = first(address.forwardedHost) ?? address.host
+  const first = (header: string | undefined) => header?.split(',')[0]?.trim()
+  const host = first(address.forwarded?.host) ?? address.host
   if (host === undefined || !HOST.test(host))
     throw new HubError('BadRequest', 'The Host header is missing or malformed')
-  const proto = first(address.forwardedProto) ?? (address.encrypted ? 'https' : 'http')
+  const proto = first(address.forwarded?.proto) ?? (address.encrypted ? 'https' : 'http')
   if (proto !== 'http' && proto !== 'https')
     throw new HubError('BadRequest', 'X-Forwarded-Proto is neither http nor https')
-  const prefix = first(address.forwardedPrefix)?.replace(/\/+$/, '') ?? ''
+  const prefix = first(address.forwarded?.prefix)?.replace(/\/+$/, '') ?? ''
   if (prefix !== '' && !PREFIX.test(prefix))
     throw new HubError('BadRequest', 'X-Forwarded-Prefix is malformed')
   return `${proto}://${host}${prefix}`

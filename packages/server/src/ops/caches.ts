@@ -64,8 +64,8 @@ export class Caches {
     maxSize: XORB_TABLE_CACHE_MAX_BYTES,
     sizeCalculation: (table) => table.count * 40 + 100,
   })
-  /** CRC-32 of the blobs that a whole pass has found sound, by key. */
-  readonly crcs = new LRUCache<string, number>({ max: DOWNLOAD_CHECKED_MAX })
+  /** Of the blobs that a whole pass has found sound, by key (`stored-content.ts`). */
+  readonly fingerprints = new LRUCache<string, string>({ max: DOWNLOAD_CHECKED_MAX })
   /** By `repoId/commitOid`. */
   readonly facts = new LRUCache<string, RepoFacts>({ max: FACTS_CACHE_MAX })
   /** What the head of a weight file says, by `repoId/blobOid`. */

@@ -1,13 +1,12 @@
 /**
  * From how a file is stored to its bytes. sha256 costs more than sending, so it is computed in the first whole pass over
- * a blob; later passes are compared with the CRC-32 of that one, which finds what disks and memory do to bytes.
+ * a blob; later passes are compared with the fingerprint of that one, which finds what disks and memory do to bytes.
  */
-import { crc32 } from 'node:zlib'
-
 import type { RepoRow, StoredContent } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
 import { checked, sha256Check, type Check, type Content } from './content.ts'
 import type { OpsContext } from './context.ts'
+import { createFingerprint } from './fingerprint.ts'
 import { openXetFile } from './xet/bridge.ts'
 
 export function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent): Content {
@@ -17,29 +16,31 @@ export function openStored(ctx: OpsContext, repo: RepoRow, stored: StoredContent
     sizeBytes: stored.sizeBytes,
     open: async (range) => {
       const bytes = await ctx.blobs.read(key, range)
-      return range === undefined ? checked(bytes, stored, crcCheck(ctx.caches.crcs, key, stored.oid)) : bytes
+      if (range !== undefined) return bytes
+      return checked(bytes, stored, fingerprintCheck(ctx.caches.fingerprints, key, stored.oid))
     },
   }
 }
 
-/** `known`: CRC-32 of the contents that were found sound. */
-function crcCheck(
-  known: { get(key: string): number | undefined; set(key: string, crc: number): unknown },
+/** `known`: fingerprints of the contents that were found sound. */
+function fingerprintCheck(
+  known: { get(key: string): string | undefined; set(key: string, fingerprint: string): unknown },
   key: string,
   oid: string,
 ): Check {
   const expected = known.get(key)
   const first = expected === undefined ? sha256Check(oid) : null
-  let crc = 0
+  const fingerprint = createFingerprint()
   return {
     update(bytes) {
-      crc = crc32(bytes, crc)
+      fingerprint.update(bytes)
       first?.update(bytes)
     },
     isSound() {
-      if (first === null) return crc === expected
+      const found = fingerprint.digest()
+      if (first === null) return found === expected
       const isSound = first.isSound()
-      if (isSound) known.set(key, crc)
+      if (isSound) known.set(key, found)
       return isSound
     },
   }

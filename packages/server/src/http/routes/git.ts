@@ -56,7 +56,7 @@ export const gitRoutes: readonly Route[] = [
     hub: 'POST /{id}.git/git-receive-pack',
     async handle({ ops, principal, repo, body, signal }) {
       const pack = gitBody(body, 'application/x-git-receive-pack-request', PUSH_MAX_BYTES)
-      const push = await openPush(ops, principal, repo, pack, signal)
+      const push = await openPush(ops, principal, repo, pack, signal())
       return result(
         'git-receive-pack',
         pushResult(push, () => body.complete),
@@ -74,7 +74,7 @@ export const gitRoutes: readonly Route[] = [
 ]
 
 function connectionOf({ client, signal }: Call): Connection {
-  return { network: clientOfAddress(client.address), signal }
+  return { network: clientOfAddress(client.address), signal: signal() }
 }
 
 /** Only to those who may know that the repository is there. */

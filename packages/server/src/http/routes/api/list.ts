@@ -8,7 +8,7 @@ import { firstOf, readLimit } from '../../query.ts'
 import type { Reply } from '../../reply.ts'
 import { FULL_FIELDS, LIST_FIELDS, relationsFor, repoShape } from '../../repo-fields.ts'
 import type { Call, Route } from '../../route.ts'
-import { nextPageLink } from '../../urls.ts'
+import { nextPageHeaders } from '../../urls.ts'
 
 export const listRoutes: readonly Route[] = REPO_TYPES.map((type) => ({
   method: 'GET',
@@ -28,7 +28,7 @@ async function list(call: Call, type: RepoType): Promise<Reply> {
     pageMax: fields.has('siblings') ? LIST_FULL_PAGE_MAX : LIST_PAGE_MAX,
   })
   return {
-    headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
+    headers: nextPageHeaders(site, url, nextCursor),
     json: views.map((view) => repoShape(view, fields)),
   }
 }

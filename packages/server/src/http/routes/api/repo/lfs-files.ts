@@ -12,7 +12,7 @@ import { listLfsFiles, purgeLfsFiles } from '../../../../ops/lfs-files.ts'
 import { checkShape, readJson } from '../../../body.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
-import { nextPageLink } from '../../../urls.ts'
+import { nextPageHeaders } from '../../../urls.ts'
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a sha256 in lower case')
 const Purge = z.object({
@@ -36,7 +36,7 @@ export const lfsFilesRoutes: readonly Route[] = [
       const page = { cursor: firstOf(query, 'cursor'), limit: readLimit(query) }
       const { files, nextCursor } = await listLfsFiles(ops, principal, repo, page)
       return {
-        headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
+        headers: nextPageHeaders(site, url, nextCursor),
         json: files.map(({ oid, sizeBytes, pushedAt, filename, ref }) => ({
           fileOid: oid,
           filename,

@@ -3,7 +3,7 @@ import { listLikers, setLike } from '../../../../ops/likes.ts'
 import { userShape } from '../../../account-shapes.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
-import { nextPageLink } from '../../../urls.ts'
+import { nextPageHeaders } from '../../../urls.ts'
 
 export const likeRoutes: readonly Route[] = [
   ...(['POST', 'DELETE'] as const).map((method): Route => ({
@@ -23,7 +23,7 @@ export const likeRoutes: readonly Route[] = [
       const page = { cursor: firstOf(query, 'cursor'), limit: readLimit(query) }
       const { users, nextCursor } = await listLikers(ops, principal, repo, page)
       return {
-        headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
+        headers: nextPageHeaders(site, url, nextCursor),
         json: users.map((user) => userShape(site, user)),
       }
     },

@@ -16,7 +16,7 @@ import { readJson } from '../../../body.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
 import { authorsOf, bodyOf, escapeHtml, titleOf } from '../../../shapes.ts'
-import { nextPageLink } from '../../../urls.ts'
+import { nextPageHeaders } from '../../../urls.ts'
 
 const NewBranch = z.object({
   startingPoint: z.string().nullish(),
@@ -49,7 +49,7 @@ export const refRoutes: readonly Route[] = [
       return {
         headers: {
           'X-Total-Count': total,
-          ...(nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) }),
+          ...nextPageHeaders(site, url, nextCursor),
         },
         json: commits.map((commit) => {
           const { oid, message, date } = commit

@@ -4,7 +4,7 @@ import { listTree } from '../../../../ops/files.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
 import { entryShape } from '../../../shapes.ts'
-import { nextPageLink } from '../../../urls.ts'
+import { nextPageHeaders } from '../../../urls.ts'
 
 export const treeRoutes: readonly Route[] = [
   {
@@ -19,7 +19,7 @@ export const treeRoutes: readonly Route[] = [
         limit: readLimit(query),
       })
       return {
-        headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
+        headers: nextPageHeaders(site, url, nextCursor),
         json: entries.map(entryShape),
       }
     },

@@ -3,7 +3,7 @@ import { formatDate } from '@cairn/protocol/api/dates'
 import { listLikes } from '../../../../ops/likes.ts'
 import { firstOf, readLimit } from '../../../query.ts'
 import type { Route } from '../../../route.ts'
-import { nextPageLink } from '../../../urls.ts'
+import { nextPageHeaders } from '../../../urls.ts'
 
 export const userLikesRoutes: readonly Route[] = [
   {
@@ -14,7 +14,7 @@ export const userLikesRoutes: readonly Route[] = [
       const page = { cursor: firstOf(query, 'cursor'), limit: readLimit(query) }
       const { likes, nextCursor } = await listLikes(ops, principal, registry.id, params['user'] ?? '', page)
       return {
-        headers: nextCursor === null ? {} : { Link: nextPageLink(site, url, nextCursor) },
+        headers: nextPageHeaders(site, url, nextCursor),
         json: likes.map(({ repo, at }) => ({
           createdAt: formatDate(at),
           repo: { name: `${repo.namespace}/${repo.name}`, type: repo.type },
