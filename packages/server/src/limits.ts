@@ -136,6 +136,8 @@ export const XORB_URL_TTL_S = 3600
 export const DEDUP_EPOCH_MS = 7 * 24 * 3600_000
 /** Xorbs that one dedup reply describes; 48 bytes a chunk. */
 export const DEDUP_REPLY_XORBS_MAX = 64
+/** What a landing brought to paths, of one transaction (which holds at most 2,000 rows). */
+export const PATH_VERSIONS_PER_TRANSACTION = 500
 /** Decoded chunk tables kept in memory, in bytes. */
 export const XORB_TABLE_CACHE_MAX_BYTES = 64 * MIB
 

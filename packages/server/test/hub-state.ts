@@ -17,7 +17,7 @@ const NOTED_BY_THE_WAY: Readonly<Record<string, readonly string[]>> = {
   xorbs: ['touched_at'],
   xet_files: ['sha256'],
 }
-const LEFT_OUT: ReadonlySet<string> = new Set(['outbox', 'sqlite_sequence', 'dedup_epochs'])
+const LEFT_OUT: ReadonlySet<string> = new Set(['outbox', 'sqlite_sequence', 'dedup_epochs', 'path_versions'])
 
 export interface HubState {
   /** Rows as JSON by table. */

@@ -1,8 +1,8 @@
 /** The Xet side of a client: one xorb of a few chunks, and a shard that makes a file of it. */
 import { decodeChunkTable } from '@cairn/protocol/xet/chunk-table'
-import { verificationHash, type XetHash } from '@cairn/protocol/xet/hash'
-import { encodeShardChunks, formatShard, type Shard } from '@cairn/protocol/xet/shard'
-import { encodeTerms } from '@cairn/protocol/xet/terms'
+import { formatXetHash, verificationHash, type XetHash } from '@cairn/protocol/xet/hash'
+import { encodeShardChunks, formatShard, type Shard, type ShardFile } from '@cairn/protocol/xet/shard'
+import { encodeTerms, type Term } from '@cairn/protocol/xet/terms'
 import { createFileHash } from '@cairn/protocol/xet/tree-hash'
 import { encodeXorb, type EncodedXorb } from '@cairn/protocol/xet/xorb'
 import type { TestHub } from '@cairn/testkit/start-hub'
@@ -21,7 +21,7 @@ export interface XetFile {
   shard: Shard
 }
 
-const CHUNK_BYTES = 20_000
+export const CHUNK_BYTES = 20_000
 
 /** As many chunks make a file that is too large to be hashed before its shard is acknowledged. */
 export const LARGE = Math.floor(XET_PROVEN_AT_ONCE_MAX_BYTES / CHUNK_BYTES) + 1
@@ -34,24 +34,46 @@ export function makeXetFile(seed: number, chunkCount = 3): XetFile {
   )
   const xorb = encodeXorb(nativePrimitives, raw)
   const table = decodeChunkTable(xorb.chunks)
-  const fileHash = createFileHash(nativePrimitives)
-  for (let index = 0; index < raw.length; index++) fileHash.add(table.hash(index), CHUNK_BYTES)
-  const hash = fileHash.finish()
-  const terms = encodeTerms([
-    { xorb: xorb.hash, chunkStart: 0, chunkEnd: raw.length, rawBytes: content.length },
-  ])
   const chunks = raw.map((bytes, index) => ({
     hash: Uint8Array.from(table.hash(index)),
     rawBytes: bytes.length,
     isDedupCandidate: index === 0,
   }))
-  const verification = Uint8Array.from(verificationHash(nativePrimitives, table.hashes(0, raw.length)))
-  const digest = sha256(content)
-  const shard: Shard = {
-    files: [{ hash, terms, verification, sha256: digest }],
-    xorbs: [{ hash: xorb.hash, chunks: encodeShardChunks(chunks), storedBytes: xorb.bytes.length }],
+  const file = fileOver(content, [{ xorb, chunkStart: 0, chunkEnd: chunkCount }])
+  const listed = { hash: xorb.hash, chunks: encodeShardChunks(chunks), storedBytes: xorb.bytes.length }
+  return {
+    content,
+    sha256: sha256(content),
+    hash: file.hash,
+    xorb,
+    shard: { files: [file], xorbs: [listed] },
   }
-  return { content, sha256: digest, hash, xorb, shard }
+}
+
+/** A file's recipe over chunks of xorbs that need not be sent again. */
+export function fileOver(
+  content: Uint8Array,
+  ranges: readonly { xorb: EncodedXorb; chunkStart: number; chunkEnd: number }[],
+): ShardFile {
+  const fileHash = createFileHash(nativePrimitives)
+  const proofs: Uint8Array[] = []
+  const terms = ranges.map(({ xorb, chunkStart, chunkEnd }): Term => {
+    const table = decodeChunkTable(xorb.chunks)
+    for (let index = chunkStart; index < chunkEnd; index++) fileHash.add(table.hash(index), CHUNK_BYTES)
+    proofs.push(verificationHash(nativePrimitives, table.hashes(chunkStart, chunkEnd)))
+    return { xorb: xorb.hash, chunkStart, chunkEnd, rawBytes: (chunkEnd - chunkStart) * CHUNK_BYTES }
+  })
+  return {
+    hash: fileHash.finish(),
+    terms: encodeTerms(terms),
+    verification: Uint8Array.from(Buffer.concat(proofs)),
+    sha256: sha256(content),
+  }
+}
+
+/** The first chunk's hash, by which everybody asks for a file. */
+export function firstChunk({ xorb }: XetFile): string {
+  return formatXetHash(decodeChunkTable(xorb.chunks).hash(0))
 }
 
 export interface CasAccess {

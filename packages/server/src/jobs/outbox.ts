@@ -8,6 +8,7 @@ import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limit
 import type { OpsContext } from '../ops/context.ts'
 import { purgeRepo } from '../ops/deleted-repos.ts'
 import { indexRepo } from '../ops/index-repo.ts'
+import { notePathVersions } from '../ops/xet/path-versions.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
 import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
 
@@ -72,7 +73,9 @@ async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
       return indexRepo(ctx, event.repoId, { force: true })
     case 'repo.created':
     case 'repo.updated':
-    case 'refs.updated':
       return indexRepo(ctx, event.repoId)
+    case 'refs.updated':
+      await indexRepo(ctx, event.repoId)
+      return notePathVersions(ctx, event)
   }
 }

@@ -40,6 +40,7 @@ export type {
   FalseClaim,
   KnownXetFile,
   LinkedXetFile,
+  PathVersion,
   ShardRow,
   XetFileRow,
   XetRows,

@@ -51,6 +51,7 @@ async function fill(catalog: Catalog): Promise<void> {
     await rows.blobs.linkLfs('tiny', 'l1')
     await rows.xet.insertXorb(xorb('x1', 'ann', { chunks: Uint8Array.from({ length: 512 }, (_, i) => i) }))
     await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'a'.repeat(64) }), ['x1'])
+    await rows.xet.notePathVersions('tiny', [{ pathKey: 'p', oid: 'a'.repeat(64), landedAt: 1 }])
     await rows.xet.insertShard({
       id: 's1',
       domainId: 'ann',

@@ -43,6 +43,7 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   xet_files: ['domain_id', 'hash'],
   xet_file_xorbs: ['domain_id', 'file_hash', 'xorb_hash'],
   repo_xet_files: ['repo_id', 'hash'],
+  path_versions: ['repo_id', 'path_key', 'oid'],
   shards: ['id'],
   shard_xorbs: ['shard_id', 'position'],
   dedup_chunks: ['domain_id', 'chunk_hash', 'created_at', 'shard_id'],

@@ -106,6 +106,7 @@ export interface Schema {
   }
   xet_file_xorbs: { domain_id: string; file_hash: string; xorb_hash: string }
   repo_xet_files: { repo_id: string; domain_id: string; hash: string; sha256: string | null }
+  path_versions: { repo_id: string; path_key: string; oid: string; landed_at: number }
   shards: { id: string; domain_id: string; repo_id: string; created_at: number }
   shard_xorbs: { shard_id: string; position: number; domain_id: string; xorb_hash: string }
   dedup_chunks: {

@@ -60,6 +60,14 @@ export interface ShardRow {
   chunks: { hash: string; xorbHash: string }[]
 }
 
+export interface PathVersion {
+  /** Hex sha256 of the path. */
+  pathKey: string
+  /** Hex sha256 of the content. */
+  oid: string
+  landedAt: number
+}
+
 export interface XetRows {
   /** False when the xorb was there already; then only `touchedAt` changes. */
   insertXorb(row: XorbRow): Promise<boolean>
@@ -84,7 +92,14 @@ export interface XetRows {
     chunkHash: string,
     /** Of uploads to this repository only; null: of all. */
     repoId: string | null,
-  ): Promise<{ xorbHashes: string[] } | null>
+  ): Promise<{ repoId: string; xorbHashes: string[] } | null>
+  /** Notes that contents lie at paths now, LFS or Xet. What is noted already stays. */
+  notePathVersions(repoId: string, versions: readonly PathVersion[]): Promise<void>
+  /**
+   * Xorbs of the files that came, in this repository, after a file of this xorb to the same path, the last to come
+   * first; each once and not this one. At most `limit`, of a few files.
+   */
+  xorbsOfLaterVersions(repoId: string, domainId: string, xorbHash: string, limit: number): Promise<string[]>
   /** The epoch's key for dedup replies; made by the caller when the newest one has ended. */
   currentEpoch(at: number): Promise<{ id: string; key: Uint8Array; endsAt: number } | null>
   insertEpoch(row: { id: string; key: Uint8Array; endsAt: number }): Promise<void>

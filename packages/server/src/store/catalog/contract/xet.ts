@@ -116,7 +116,7 @@ export function xetContract(make: MakeCatalog): void {
       )
     })
     const { xet } = catalog.rows
-    expect(await xet.findShardByChunk('ann', 'k', null)).toEqual({ xorbHashes: ['x2', 'x1', 'x3'] })
+    expect(await xet.findShardByChunk('ann', 'k', null)).toMatchObject({ xorbHashes: ['x2', 'x1', 'x3'] })
     expect(await xet.findShardByChunk('ann', 'other', null)).toBeNull()
     expect(await xet.findShardByChunk('bob', 'k', null)).toBeNull()
     await catalog.tx((rows) =>
@@ -130,7 +130,7 @@ export function xetContract(make: MakeCatalog): void {
         }),
       ),
     )
-    expect(await xet.findShardByChunk('ann', 'k', null)).toEqual({ xorbHashes: ['x3'] })
+    expect(await xet.findShardByChunk('ann', 'k', null)).toMatchObject({ xorbHashes: ['x3'] })
   })
 
   test('a chunk can be asked for among the uploads to one repository', async () => {
@@ -143,8 +143,8 @@ export function xetContract(make: MakeCatalog): void {
       await rows.xet.insertShard({ ...shard, id: 't', repoId: 'other', xorbHashes: ['x2'], createdAt: 2 })
     })
     const { xet } = catalog.rows
-    expect(await xet.findShardByChunk('ann', 'k', 'tiny')).toEqual({ xorbHashes: ['x1'] })
-    expect(await xet.findShardByChunk('ann', 'k', 'other')).toEqual({ xorbHashes: ['x1', 'x2'] })
+    expect(await xet.findShardByChunk('ann', 'k', 'tiny')).toMatchObject({ xorbHashes: ['x1'] })
+    expect(await xet.findShardByChunk('ann', 'k', 'other')).toMatchObject({ xorbHashes: ['x1', 'x2'] })
     expect(await xet.findShardByChunk('ann', 'k', 'huge')).toBeNull()
   })
 
@@ -163,8 +163,41 @@ export function xetContract(make: MakeCatalog): void {
       })
     })
     for (const hash of ['k0', 'k2500', 'k4999']) {
-      expect(await catalog.rows.xet.findShardByChunk('ann', hash, null)).toEqual({ xorbHashes: ['x1'] })
+      expect(await catalog.rows.xet.findShardByChunk('ann', hash, null)).toMatchObject({ xorbHashes: ['x1'] })
     }
+  })
+
+  test('a xorb leads to those of what came later to the same path, the newest first', async () => {
+    await using catalog = await withTwoOwners(make)
+    const { xet } = catalog.rows
+    await catalog.tx(async (rows) => {
+      for (const hash of ['x1', 'x2', 'x3', 'x4', 'x5']) await rows.xet.insertXorb(xorb(hash, 'ann'))
+      for (const [hash, xorbs] of [
+        ['f1', ['x1']],
+        ['f2', ['x1', 'x2']],
+        ['f3', ['x3']],
+        ['g', ['x4']],
+        ['h', ['x5']],
+      ] as const)
+        await rows.xet.insertFile('tiny', xetFile(hash, 'ann', { claimedSha256: `sha-${hash}` }), xorbs)
+      const note = (pathKey: string, file: string, landedAt: number) =>
+        rows.xet.notePathVersions('tiny', [{ pathKey, oid: `sha-${file}`, landedAt }])
+      await note('p', 'f1', 1)
+      await note('p', 'f2', 2)
+      await note('p', 'f3', 3)
+      await note('p', 'f1', 9)
+      await note('q', 'g', 5)
+      await note('q', 'lfs', 6)
+      await note('q', 'h', 4)
+    })
+    const later = (hash: string, limit = 9) => xet.xorbsOfLaterVersions('tiny', 'ann', hash, limit)
+    expect(await later('x1')).toEqual(['x3', 'x2'])
+    expect(await later('x1', 1)).toEqual(['x3'])
+    expect(await later('x2')).toEqual(['x3'])
+    expect(await later('x3')).toEqual([])
+    expect(await later('x5')).toEqual(['x4'])
+    expect(await xet.xorbsOfLaterVersions('huge', 'ann', 'x1', 9)).toEqual([])
+    expect(await xet.xorbsOfLaterVersions('tiny', 'bob', 'x1', 9)).toEqual([])
   })
 
   test('an epoch is current until it ends', async () => {

@@ -1,7 +1,10 @@
-/** What a repository claims a Xet file's sha256 to be is the link's; the file keeps only what the hub has computed. */
+/**
+ * What a repository claims a Xet file's sha256 to be is the link's; the file keeps only what the hub has computed. And
+ * which contents followed one another at a path, for deduplication.
+ */
 import type { Migration } from './migrations.ts'
 
-export const xetClaims: Migration = ({ text }) => [
+export const xetClaims: Migration = ({ text, bigint, keyedTableEnd }) => [
   `alter table repo_xet_files add column sha256 ${text}`,
   `update repo_xet_files set sha256 = (
     select file.sha256 from xet_files as file
@@ -21,4 +24,13 @@ export const xetClaims: Migration = ({ text }) => [
   `create index repo_xet_files_sha256 on repo_xet_files (repo_id, sha256)`,
   // Every link names its domain, and a look-up by sha256 no longer asks domain by domain.
   `drop table repo_domains`,
+
+  `create table path_versions (
+    repo_id ${text} not null references repos (id) on delete cascade,
+    path_key ${text} not null,
+    oid ${text} not null,
+    landed_at ${bigint} not null,
+    primary key (repo_id, path_key, oid)
+  ) ${keyedTableEnd}`,
+  `create index path_versions_oid on path_versions (repo_id, oid)`,
 ]

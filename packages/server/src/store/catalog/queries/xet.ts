@@ -6,7 +6,7 @@ import type { Schema } from '../schema.ts'
 import { insertSlices, prepared, preparedList } from './prepared.ts'
 
 export function xetRows(db: Kysely<Schema>): XetRows {
-  return { ...xorbRows(db), ...fileRows(db), ...dedupRows(db) }
+  return { ...xorbRows(db), ...fileRows(db), ...dedupRows(db), ...versionRows(db) }
 }
 
 function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> {
@@ -170,18 +170,19 @@ function dedupRows(
   const newest = prepared(db, (slot: { domainId: string; chunkHash: string }) =>
     db
       .selectFrom('dedup_chunks')
-      .select(['shard_id', 'xorb_hash'])
-      .where('domain_id', '=', slot.domainId)
-      .where('chunk_hash', '=', slot.chunkHash)
-      .orderBy('created_at', 'desc')
-      .orderBy('shard_id', 'desc')
+      .innerJoin('shards', 'shards.id', 'dedup_chunks.shard_id')
+      .select(['dedup_chunks.shard_id', 'dedup_chunks.xorb_hash', 'shards.repo_id'])
+      .where('dedup_chunks.domain_id', '=', slot.domainId)
+      .where('dedup_chunks.chunk_hash', '=', slot.chunkHash)
+      .orderBy('dedup_chunks.created_at', 'desc')
+      .orderBy('dedup_chunks.shard_id', 'desc')
       .limit(1),
   )
   const newestOfRepo = prepared(db, (slot: { domainId: string; chunkHash: string; repoId: string }) =>
     db
       .selectFrom('dedup_chunks')
       .innerJoin('shards', 'shards.id', 'dedup_chunks.shard_id')
-      .select(['dedup_chunks.shard_id', 'dedup_chunks.xorb_hash'])
+      .select(['dedup_chunks.shard_id', 'dedup_chunks.xorb_hash', 'shards.repo_id'])
       .where('dedup_chunks.domain_id', '=', slot.domainId)
       .where('dedup_chunks.chunk_hash', '=', slot.chunkHash)
       .where('shards.repo_id', '=', slot.repoId)
@@ -225,7 +226,8 @@ function dedupRows(
       const chunk = found.rows[0]
       if (chunk === undefined) return null
       const xorbs = (await xorbsOf({ shardId: chunk.shard_id })).rows
-      return { xorbHashes: [...new Set([chunk.xorb_hash, ...xorbs.map((row) => row.xorb_hash)])] }
+      const xorbHashes = [...new Set([chunk.xorb_hash, ...xorbs.map((row) => row.xorb_hash)])]
+      return { repoId: chunk.repo_id, xorbHashes }
     },
 
     async currentEpoch(at) {
@@ -236,6 +238,79 @@ function dedupRows(
 
     async insertEpoch({ id, key, endsAt }) {
       await db.insertInto('dedup_epochs').values({ id, key, ends_at: endsAt }).execute()
+    },
+  }
+}
+
+/** Paths that one look-up follows, and files that it takes their xorbs of. */
+const PATHS_MAX = 16
+const LATER_FILES_MAX = 16
+
+function versionRows(db: Kysely<Schema>): Pick<XetRows, 'notePathVersions' | 'xorbsOfLaterVersions'> {
+  const later = prepared(db, (slot: { repoId: string; domainId: string; xorbHash: string }) =>
+    db
+      .selectFrom((eb) =>
+        eb
+          .selectFrom('xet_file_xorbs as use')
+          .innerJoin('repo_xet_files as link', (join) =>
+            join.onRef('link.hash', '=', 'use.file_hash').onRef('link.domain_id', '=', 'use.domain_id'),
+          )
+          .innerJoin('path_versions as version', (join) =>
+            join.onRef('version.repo_id', '=', 'link.repo_id').onRef('version.oid', '=', 'link.sha256'),
+          )
+          .select(['version.path_key', 'version.landed_at'])
+          .where('use.domain_id', '=', slot.domainId)
+          .where('use.xorb_hash', '=', slot.xorbHash)
+          .where('link.repo_id', '=', slot.repoId)
+          .limit(PATHS_MAX)
+          .as('seen'),
+      )
+      .innerJoin('path_versions as version', (join) =>
+        join
+          .onRef('version.path_key', '=', 'seen.path_key')
+          .onRef('version.landed_at', '>', 'seen.landed_at'),
+      )
+      .innerJoin('repo_xet_files as link', (join) =>
+        join.onRef('link.repo_id', '=', 'version.repo_id').onRef('link.sha256', '=', 'version.oid'),
+      )
+      .select('link.hash')
+      .where('version.repo_id', '=', slot.repoId)
+      .where('link.domain_id', '=', slot.domainId)
+      .orderBy('version.landed_at', 'desc')
+      .orderBy('link.hash')
+      .limit(LATER_FILES_MAX),
+  )
+  const xorbsOf = preparedList(db, (fileHashes, slot: { domainId: string }) =>
+    db
+      .selectFrom('xet_file_xorbs')
+      .select(['file_hash as file', 'xorb_hash as xorb'])
+      .where('domain_id', '=', slot.domainId)
+      .where('file_hash', 'in', fileHashes)
+      .orderBy('xorb_hash'),
+  )
+
+  return {
+    async notePathVersions(repoId, versions) {
+      const rows = versions.map(({ pathKey, oid, landedAt }) => ({
+        repo_id: repoId,
+        path_key: pathKey,
+        oid,
+        landed_at: landedAt,
+      }))
+      for (const slice of insertSlices(rows)) {
+        const insert = db.insertInto('path_versions').values(slice)
+        await insert.onConflict((conflict) => conflict.doNothing()).execute()
+      }
+    },
+
+    async xorbsOfLaterVersions(repoId, domainId, xorbHash, limit) {
+      const files = new Set((await later({ repoId, domainId, xorbHash })).rows.map(({ hash }) => hash))
+      if (files.size === 0) return []
+      const uses = await xorbsOf(files, { domainId })
+      const xorbs = [...files].flatMap((hash) => uses.filter(({ file }) => file === hash))
+      const distinct = new Set(xorbs.map(({ xorb }) => xorb))
+      distinct.delete(xorbHash)
+      return [...distinct].slice(0, limit)
     },
   }
 }
