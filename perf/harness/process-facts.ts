@@ -1,5 +1,6 @@
 /** What Linux knows about a process: its CPU time and its memory. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Of `/proc/<pid>/stat`: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICK_MS = 10
@@ -30,4 +31,15 @@ function statusMb(pid: number, name: string): number {
   const kib = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]
   if (kib === undefined) throw new Error(`no ${name} of ${pid}`)
   return (Number(kib) * 1024) / 1e6
+}
+
+/** Longer than the hub waits between two looks at its outbox. */
+const IDLE_MS = 1500
+
+/** Until the process has done what earlier requests left to do. */
+export async function untilIdle(pid: number): Promise<void> {
+  for (let before = -1; before !== cpuMs(pid);) {
+    before = cpuMs(pid)
+    await sleep(IDLE_MS)
+  }
 }
