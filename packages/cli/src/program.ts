@@ -60,6 +60,14 @@ function buildProgram(io: CliIo): Command {
       'how long deleted repositories can be restored (CAIRN_DELETE_GRACE_HOURS; 72)',
     )
     .option(
+      '--gc-grace <hours>',
+      'how long contents that nothing needs any more are kept (CAIRN_GC_GRACE_HOURS; 672)',
+    )
+    .option(
+      '--gc-interval <hours>',
+      'how often such contents are looked for; 0: only by hand (CAIRN_GC_INTERVAL_HOURS; 24)',
+    )
+    .option(
       '--rate-limits <choice>',
       'off, auth (wrong credentials only), on, or numbers like api=1000,window=300 (CAIRN_RATE_LIMITS; auth)',
     )

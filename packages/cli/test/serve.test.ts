@@ -1,7 +1,7 @@
 /** The life of a hub as its operator sees it: real processes, real signals, one data directory. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -248,6 +248,24 @@ test('fsck tells what is wrong with a running hub and with one at rest, and mend
   expect(await readdir(heads)).toEqual(['main'])
   expect(await fsck('--full')).toMatchObject({ code: 0, out: '' })
   expect(await fsck('admin/none')).toMatchObject({ code: 1, err: expect.stringContaining('not found') })
+})
+
+test('what nothing needs is removed by a running hub and in a data directory at rest', async () => {
+  const stray = join(data, 'blobs/blobs/lfs/d0/ab/ab')
+  const hub = await serve()
+  const gc = (...args: string[]) => cairn(['admin', 'gc', ...args, '--data', data])
+  await mkdir(stray, { recursive: true })
+  await writeFile(join(stray, 'ab'.repeat(32)), 'left by a crash')
+  const waits = 'nothing; grace is left for 1 LFS objects (15 B), no problem is left.\n'
+  expect(await gc('--dry-run')).toEqual({ code: 0, out: '', err: `would remove ${waits}` })
+  expect(await gc()).toEqual({ code: 0, out: '', err: `removed ${waits}` })
+  await hub.stop()
+  expect(await gc('--grace', '0', '--dry-run')).toMatchObject({ code: 0 })
+  expect(await readdir(stray)).toHaveLength(1)
+  const gone = 'removed 1 LFS objects (15 B), no problem is left.\n'
+  expect(await gc('--grace', '0')).toEqual({ code: 0, out: '', err: gone })
+  expect(await readdir(stray)).toEqual([])
+  expect(await gc('--grace', 'soon')).toMatchObject({ code: 2 })
 })
 
 test('a repository is packed when an operator asks, by a running hub and in a data directory at rest', async () => {

@@ -29,6 +29,8 @@ test('without any choice the hub serves this machine only, from the current dire
     trustedProxies: [],
     dedupDomain: 'owner',
     deleteGraceHours: 72,
+    gcGraceHours: 672,
+    gcIntervalHours: 24,
     rateLimits: { windowS: 300, failures: 100, quotas: null },
     logLevel: 'warn',
   })
@@ -46,6 +48,8 @@ test('variables choose, flags win, empty variables are absent', () => {
     CAIRN_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     CAIRN_DEDUP_DOMAIN: 'instance',
     CAIRN_DELETE_GRACE_HOURS: '0.5',
+    CAIRN_GC_GRACE_HOURS: '1000',
+    CAIRN_GC_INTERVAL_HOURS: '0',
     CAIRN_RATE_LIMITS: 'off',
     CAIRN_LOG_LEVEL: '',
   }
@@ -60,6 +64,8 @@ test('variables choose, flags win, empty variables are absent', () => {
     trustedProxies: ['10.0.0.0/8', '::1/128'],
     dedupDomain: 'instance',
     deleteGraceHours: 0.5,
+    gcGraceHours: 1000,
+    gcIntervalHours: 0,
     rateLimits: { windowS: 300, failures: null, quotas: null },
     logLevel: 'warn',
   })

@@ -7,7 +7,13 @@ import { resolve } from 'node:path'
 
 import { printable } from '@cairn/protocol/repo-id'
 
-import { DELETE_GRACE_HOURS, DELETE_GRACE_MAX_HOURS } from './limits.ts'
+import {
+  DELETE_GRACE_HOURS,
+  DELETE_GRACE_MAX_HOURS,
+  GC_GRACE_HOURS,
+  GC_HOURS_MAX,
+  GC_INTERVAL_HOURS,
+} from './limits.ts'
 import { FAILURES_ONLY, parseRateLimits, type RateLimits } from './ops/rate-limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
 import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
@@ -28,6 +34,10 @@ export interface Config {
   dedupDomain: 'owner' | 'instance'
   /** How long a deleted repository can be restored. */
   deleteGraceHours: number
+  /** How long collection keeps a blob that nothing needs any more. */
+  gcGraceHours: number
+  /** From one run of collection to the next; 0: only by hand. */
+  gcIntervalHours: number
   rateLimits: RateLimits
   logLevel: LogLevel
 }
@@ -43,6 +53,8 @@ export interface ConfigFlags {
   publicUrl?: string | undefined
   bootstrap?: string | undefined
   deleteGrace?: string | undefined
+  gcGrace?: string | undefined
+  gcInterval?: string | undefined
   rateLimits?: string | undefined
   logLevel?: string | undefined
 }
@@ -105,7 +117,21 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
       '--delete-grace',
       'CAIRN_DELETE_GRACE_HOURS',
       DELETE_GRACE_HOURS,
-      parseGrace,
+      hoursUpTo(DELETE_GRACE_MAX_HOURS),
+    ),
+    gcGraceHours: setting(
+      flags.gcGrace,
+      '--gc-grace',
+      'CAIRN_GC_GRACE_HOURS',
+      GC_GRACE_HOURS,
+      hoursUpTo(GC_HOURS_MAX),
+    ),
+    gcIntervalHours: setting(
+      flags.gcInterval,
+      '--gc-interval',
+      'CAIRN_GC_INTERVAL_HOURS',
+      GC_INTERVAL_HOURS,
+      hoursUpTo(GC_HOURS_MAX),
     ),
     rateLimits: setting(
       flags.rateLimits,
@@ -137,13 +163,13 @@ function parsePort(text: string): number {
   return port
 }
 
-function parseGrace(text: string): number {
-  const hours = Number(text)
-  if (!/^\d{1,6}(?:\.\d{1,6})?$/.test(text) || hours > DELETE_GRACE_MAX_HOURS)
-    throw new Error(
-      `'${printable(text)}' is not a grace: give hours from 0 (none) to ${DELETE_GRACE_MAX_HOURS}`,
-    )
-  return hours
+function hoursUpTo(max: number): (text: string) => number {
+  return (text) => {
+    const hours = Number(text)
+    if (!/^\d{1,6}(?:\.\d{1,6})?$/.test(text) || hours > max)
+      throw new Error(`'${printable(text)}' is not a time: give hours from 0 (none) to ${max}`)
+    return hours
+  }
 }
 
 function parseHost(text: string): string {

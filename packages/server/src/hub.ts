@@ -7,6 +7,7 @@ import { DataDirError, type DataDir } from './data-dir.ts'
 import { openGitStore } from './git/store.ts'
 import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
+import { startCollection } from './jobs/collection.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
 import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
@@ -80,6 +81,7 @@ export async function createHub(
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     deleteGraceMs: config.deleteGraceHours * 3600_000,
+    collectGraceMs: config.gcGraceHours * 3600_000,
     clock,
     random,
     log,
@@ -94,6 +96,7 @@ export async function createHub(
   const housekeeping = opening.use(startHousekeeping(ops))
   const jobs = opening.use(startJobs(ops, housekeeping.note))
   const purge = opening.use(startPurge(ops))
+  const collection = opening.use(startCollection(ops, config.gcIntervalHours * 3600_000))
   const backends = opening.move()
 
   return {
@@ -115,7 +118,7 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop()])
+      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop(), collection.stop()])
       await backends.disposeAsync()
     },
   }

@@ -555,3 +555,26 @@ export const QUICK_SEARCH_MAX = 20
 export const TRENDING_MAX = 20
 /** Hits that a quick search counts. */
 export const QUICK_SEARCH_COUNT_MAX = 1000
+
+/** What an upload relies on is kept so long after its last request, named by a commit or not. */
+export const UPLOAD_LEASE_MS = 48 * 3600_000
+/** A use of what is there already is noted this often; less than the lease. */
+export const TOUCH_INTERVAL_MS = 24 * 3600_000
+/** How long blobs that nothing needs are kept, unless the operator says otherwise: xet.md §12. */
+export const GC_GRACE_HOURS = 28 * 24
+/** Time between two runs of collection, unless the operator says otherwise; the first waits as long after start. */
+export const GC_INTERVAL_HOURS = 24
+/** Ten years: longer ones are typing errors. */
+export const GC_HOURS_MAX = 87_600
+/** Rows or blobs that one step of collection looks at. */
+export const COLLECTION_PAGE = 1000
+/** Links that are settled in one transaction. */
+export const COLLECTION_LINKS_PAGE = 1000
+/** A recipe takes its references to xorbs with it, 16,000 for a terabyte. */
+export const RECIPES_PER_TRANSACTION = 50
+/** Blobs whose rows go in one transaction, and what the dedup index may say of each of them. */
+export const SWEEP_BLOBS = 50
+export const INDEX_ROWS_PER_XORB = 30
+/** The background's run looks at the clock this often, and rests so long after each step. */
+export const COLLECTION_POLL_MS = 60_000
+export const COLLECTION_PAUSE_MS = 50

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 
 import type { CliIo } from '../io.ts'
+import { parseHours, summarizeCollection } from './gc.ts'
 import { repoArgs, targetOf, type Options } from './options.ts'
 import type { Work } from './steps.ts'
 
@@ -54,4 +55,31 @@ Examples:
     .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
     .option('--full', 'read every content and compare its sha256')
     .option('--repair', "bring git's refs to what the catalog says")
+
+  work(
+    'gc',
+    'remove contents that no commit of any repository names, when their grace has ended',
+    `
+The hub does this by itself once a day (--gc-interval of 'cairn serve'). Goes on
+beside requests; a second run finds what depended on what the first one removed.
+What is named by no commit loses its place in its repository after two weeks,
+and its bytes go when the grace has ended after that.
+
+Examples:
+  $ cairn admin gc --dry-run
+  $ cairn admin gc
+  $ cairn admin gc --grace 0 --json --data /srv/cairn`,
+    ({ dryRun, grace }) => ({
+      verb: 'gc',
+      args: { dryRun: dryRun === true, graceHours: grace },
+      advice: 'what is said of them above stays for the next run',
+      summary: (counts) => summarizeCollection(counts, dryRun === true),
+    }),
+  )
+    .option('--dry-run', 'say what would go, and change nothing')
+    .option(
+      '--grace <hours>',
+      'instead of that of the hub; with 0, clients that still remember what goes fail until they forget it',
+      parseHours,
+    )
 }

@@ -4,8 +4,8 @@
  */
 import { CliError, UsageError, type CliIo } from '../io.ts'
 
-/** To check or pack a large repository is to read all of it. */
-const ANSWER_WITHIN_MS = { usual: 60_000, fsck: 6 * 3600_000, repack: 6 * 3600_000 }
+/** To check or pack a large repository, or to see what it names, is to read all of it. */
+const ANSWER_WITHIN_MS = { usual: 60_000, fsck: 6 * 3600_000, repack: 6 * 3600_000, gc: 6 * 3600_000 }
 
 export interface AdminRequest {
   resource: string
@@ -57,7 +57,9 @@ export async function openAdmin(target: Target, { env, cwd }: CliIo): Promise<Ad
 }
 
 function answerWithinMs(verb: string): number {
-  return verb === 'fsck' || verb === 'repack' ? ANSWER_WITHIN_MS[verb] : ANSWER_WITHIN_MS.usual
+  return verb === 'fsck' || verb === 'repack' || verb === 'gc'
+    ? ANSWER_WITHIN_MS[verb]
+    : ANSWER_WITHIN_MS.usual
 }
 
 function remote(endpoint: string, token: string): AdminChannel {

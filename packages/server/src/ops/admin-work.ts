@@ -1,8 +1,10 @@
 /** The hub as a whole for administrators: works that go on in steps (work-step.ts), and their arguments. */
 import { z } from 'zod'
 
+import { GC_HOURS_MAX } from '../limits.ts'
 import type { Principal } from './access.ts'
 import { checked, repoFields } from './admin-args.ts'
+import { collectStep } from './collection/collect.ts'
 import type { OpsContext } from './context.ts'
 import { fsckHub, fsckRepo } from './fsck.ts'
 import type { WorkStep } from './work-step.ts'
@@ -17,10 +19,18 @@ export function hubWork(ctx: OpsContext): HubWork {
     fsck: work({ repo: named, repair: flag, full: flag }, (principal, { repo, ...options }, cursor) =>
       repo === null ? fsckHub(ctx, options, cursor) : fsckRepo(ctx, principal, repo, options, cursor),
     ),
+    gc: work({ dryRun: flag, graceHours }, (_, { graceHours: hours, ...options }, cursor) =>
+      collectStep(
+        ctx,
+        { ...options, graceMs: hours === undefined ? ctx.collectGraceMs : hours * 3600_000 },
+        cursor,
+      ),
+    ),
   }
 }
 
 const flag = z.boolean().default(false)
+const graceHours = z.number().min(0).max(GC_HOURS_MAX).optional()
 const named = z
   .strictObject(repoFields)
   .nullish()

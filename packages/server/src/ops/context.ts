@@ -36,6 +36,8 @@ export interface OpsContext {
   dedupDomain: 'owner' | 'instance'
   /** How long a deleted repository can be restored. */
   deleteGraceMs: number
+  /** How long a blob that nothing needs any more is kept. */
+  collectGraceMs: number
   /** Milliseconds since the epoch. */
   clock: () => number
   random: (sizeBytes: number) => Uint8Array

@@ -21,4 +21,10 @@ export class KeyedQueue {
       if (this.#tails.get(key) === mine) this.#tails.delete(key)
     }
   }
+
+  /** Holds all the keys at once. Taken in one order, so that of two who want the same ones neither waits for the other. */
+  runAll<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const locked = [...new Set(keys)].toSorted().reduceRight((inner, key) => () => this.run(key, inner), work)
+    return locked()
+  }
 }

@@ -67,7 +67,7 @@ async function takeObject(
   stored: StoredContent,
 ): Promise<void> {
   if (stored.domainId === target.domainId) {
-    await ctx.catalog.tx((rows) => rows.blobs.linkLfs(target.id, stored.oid))
+    await ctx.catalog.tx((rows) => rows.blobs.linkLfs(target.id, stored.oid, ctx.clock()))
     return
   }
   const content = openStored(ctx, source, stored)

@@ -16,6 +16,7 @@ import { assertLiving, livingRepo, repoFor, type Principal, type RepoLocator } f
 import { bearerMay, bearerOf } from './bearer.ts'
 import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
+import { renewContents } from './leases.ts'
 import { absence, quarantineReasons } from './quarantine.ts'
 import { openStored } from './stored-content.ts'
 
@@ -65,6 +66,8 @@ export async function planBatch(
     repo,
     oids.filter((oid) => !stored.has(oid)),
   )
+  // A client that is told that we have them will not send them again before it commits.
+  if (request.operation === 'upload') await renewContents(ctx, repo.id, stored.values())
   const offered = request.transfers
   const xet = request.operation === 'upload' && offered.includes('xet')
   const multipart = !xet && request.operation === 'upload' && offered.includes('multipart')
@@ -220,20 +223,26 @@ async function keep(
   { oid, sizeBytes }: { oid: string; sizeBytes: number },
   staged: Staged,
 ): Promise<void> {
-  try {
-    await staged.commit(lfsKey(repo.domainId, oid), { sizeBytes, sha256: oid })
-  } catch (error) {
-    if (!(error instanceof BlobMismatchError)) throw error
-    throw new HubError(
-      'Invalid',
-      `The upload has ${error.actual.sizeBytes} bytes and sha256 ${error.actual.sha256}, not what its address is for`,
-      { cause: error },
-    )
-  }
-  await ctx.catalog.tx(async (rows) => {
-    await assertLiving(rows, repo)
-    await rows.blobs.insertLfs({ domainId: repo.domainId, oid, sizeBytes, createdAt: ctx.clock() })
-    await rows.blobs.linkLfs(repo.id, oid, repo.domainId)
+  const { domainId } = repo
+  const key = lfsKey(domainId, oid)
+  // Bytes that are there are kept, so nobody may remove them before the row says that they are needed.
+  await ctx.repoQueue.run(key, async () => {
+    try {
+      await staged.commit(key, { sizeBytes, sha256: oid })
+    } catch (error) {
+      if (!(error instanceof BlobMismatchError)) throw error
+      throw new HubError(
+        'Invalid',
+        `The upload has ${error.actual.sizeBytes} bytes and sha256 ${error.actual.sha256}, not what its address is for`,
+        { cause: error },
+      )
+    }
+    const at = ctx.clock()
+    await ctx.catalog.tx(async (rows) => {
+      await assertLiving(rows, repo)
+      await rows.blobs.insertLfs({ domainId, oid, sizeBytes, createdAt: at })
+      await rows.blobs.linkLfs(repo.id, oid, at, domainId)
+    })
   })
 }
 

@@ -12,6 +12,7 @@ import type { RepoRow } from '../store/catalog/catalog.ts'
 import { assertUser, repoFor, type Principal, type RepoLocator } from './access.ts'
 import type { OpsContext } from './context.ts'
 import { openCursor, sealCursor } from './cursors.ts'
+import { pointersBeyond } from './history-pointers.ts'
 import { landRefs, RefMovedError, type RefChange } from './land.ts'
 import { peelToCommit, resolveRevision, revisionNotFound } from './revisions.ts'
 import { signatureOf } from './signature.ts'
@@ -166,8 +167,13 @@ async function changeRefs(
     const changes = await decide(repo)
     for (const { name } of changes) assertRefName(name)
     if (changes.length === 0) return
+    // A commit that no ref reached may be older than what collection left of its contents.
+    const pointers: string[] = []
+    for (const { next } of changes)
+      if (next !== null)
+        pointers.push(...(await pointersBeyond(ctx, repo, (await peelToCommit(ctx, repo.id, next)).oid)))
     try {
-      await landRefs(ctx, { repo, principal, changes, reason, pointers: [] })
+      await landRefs(ctx, { repo, principal, changes, reason, pointers })
     } catch (error) {
       if (error instanceof RefMovedError) throw new HubError('Conflict', error.message, { cause: error })
       throw error

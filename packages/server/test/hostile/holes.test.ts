@@ -112,7 +112,7 @@ describe('what a shard claims', () => {
     const oid = 'c'.repeat(64)
     await catalog.tx(async (rows) => {
       await rows.blobs.insertLfs({ domainId: repo!.domainId, oid, sizeBytes: 5, createdAt: 1 })
-      await rows.blobs.linkLfs(repo!.id, oid)
+      await rows.blobs.linkLfs(repo!.id, oid, 1)
       const file = { domainId: repo!.domainId, hash: made.hash, sizeBytes: made.content.length, termCount: 1 }
       const claim = { terms: new Uint8Array(0), sha256: null, claimedSha256: oid, createdAt: 1 }
       await rows.xet.insertFile(repo!.id, { ...file, ...claim }, [])

@@ -12,12 +12,13 @@ import {
 } from '@cairn/protocol/xet/shard-check'
 import { TERM_BYTES } from '@cairn/protocol/xet/terms'
 
-import { SHARD_ROWS_PER_TRANSACTION, XET_PROVEN_AT_ONCE_MAX_BYTES } from '../../limits.ts'
-import type { LinkedXetFile, RepoRow } from '../../store/catalog/catalog.ts'
+import { SHARD_ROWS_PER_TRANSACTION, TOUCH_INTERVAL_MS, XET_PROVEN_AT_ONCE_MAX_BYTES } from '../../limits.ts'
+import { XorbMissingError, type LinkedXetFile, type RepoRow } from '../../store/catalog/catalog.ts'
 import { shardKey, xorbKey } from '../../store/keys.ts'
 import { verifyXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
+import { renewLinks } from '../leases.ts'
 import { findTable } from './tables.ts'
 import { computeSha256 } from './verify-sha256.ts'
 
@@ -34,8 +35,13 @@ export async function receiveXorb(
 ): Promise<{ inserted: boolean }> {
   const hash = hashOf(hashText)
   const { domainId } = repo
-  const present = async (): Promise<boolean> =>
-    (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).has(hash)
+  /** It is not enough to have it: the client is about to rely on that. */
+  const present = async (): Promise<boolean> => {
+    const at = ctx.clock()
+    const row = (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).get(hash)
+    if (row === undefined || row.touchedAt > at - TOUCH_INTERVAL_MS) return row !== undefined
+    return ctx.catalog.tx((rows) => rows.xet.touchXorb(domainId, hash, at))
+  }
   if (options.mayKnow && (await present())) {
     for await (const _ of body);
     return { inserted: false }
@@ -43,11 +49,11 @@ export async function receiveXorb(
   await using staged = await ctx.blobs.stage('unhashed')
   const verified = await verifyXorb(ctx.xorbs, body, hash, (bytes) => staged.append(bytes))
   // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
-  // copy. So one at a time, and bytes without a row (left by a crash) give way to those that were just verified.
-  // Awaited here: leaving the block ends the staged write.
-  return await ctx.repoQueue.run(`xorb/${domainId}/${hash}`, async () => {
+  // copy. So one at a time, a sweep included, and bytes without a row (left by a crash) give way to those that were
+  // just verified. Awaited here: leaving the block ends the staged write.
+  const key = xorbKey(domainId, hash)
+  return await ctx.repoQueue.run(key, async () => {
     if (await present()) return { inserted: false }
-    const key = xorbKey(domainId, hash)
     await ctx.blobs.delete(key)
     await staged.commit(key)
     const at = ctx.clock()
@@ -67,23 +73,48 @@ export async function receiveShard(
   repo: RepoRow,
   bytes: Uint8Array,
 ): Promise<{ registered: boolean }> {
-  const { domainId } = repo
   const shard = parseShard(bytes)
   const files = await verified(ctx, repo, shard)
+  await renewLinks(
+    ctx,
+    repo.id,
+    'xet',
+    files.map(({ file }) => file.hash),
+  )
   const news = await judgeClaims(ctx, repo, files)
   if (news.length === 0) return { registered: false }
+  try {
+    await register(ctx, repo, { shard, files, news, bytes })
+  } catch (error) {
+    // It was there when the shard was verified.
+    if (error instanceof XorbMissingError) throw new HubError('BadRequest', error.message, { cause: error })
+    throw error
+  }
+  return { registered: true }
+}
+
+async function register(
+  ctx: OpsContext,
+  repo: RepoRow,
+  upload: { shard: Shard; files: VerifiedFile[]; news: JudgedFile[]; bytes: Uint8Array },
+): Promise<void> {
+  const { domainId } = repo
+  const { shard, files, news, bytes } = upload
   const id = newId(ctx)
-  await using staged = await ctx.blobs.stage()
-  await staged.append(bytes)
-  await staged.commit(shardKey({ domainId, repoId: repo.id, id }))
   const xorbHashes = [
     ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
   ]
   const chunks = dedupCandidates(shard, files)
   const createdAt = ctx.clock()
-  await ctx.catalog.tx(async (rows) => {
-    await assertLiving(rows, repo)
-    await rows.xet.insertShard({ id, domainId, repoId: repo.id, createdAt, xorbHashes, chunks })
+  await using staged = await ctx.blobs.stage()
+  await staged.append(bytes)
+  const key = shardKey({ domainId, repoId: repo.id, id })
+  await ctx.repoQueue.run(key, async () => {
+    await staged.commit(key)
+    await ctx.catalog.tx(async (rows) => {
+      await assertLiving(rows, repo)
+      await rows.xet.insertShard({ id, domainId, repoId: repo.id, createdAt, xorbHashes, chunks })
+    })
   })
   for (const batch of batches(news))
     await ctx.catalog.tx(async (rows, emit) => {
@@ -104,7 +135,6 @@ export async function receiveShard(
           emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
       }
     })
-  return { registered: true }
 }
 
 async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): Promise<VerifiedFile[]> {

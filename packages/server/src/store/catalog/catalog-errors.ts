@@ -43,3 +43,14 @@ export class UniqueViolationError extends Error {
     this.what = what
   }
 }
+
+/** A file is to be made of a xorb that its domain does not have (any more). */
+export class XorbMissingError extends Error {
+  readonly hash: string
+
+  constructor(hash: string) {
+    super(`There is no xorb ${hash}`)
+    this.name = 'XorbMissingError'
+    this.hash = hash
+  }
+}

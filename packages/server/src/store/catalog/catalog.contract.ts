@@ -1,6 +1,7 @@
 /** What every catalog must do, whatever database is behind it. An implementation's test calls this once. */
 import { describe } from 'vitest'
 
+import { collectionContract } from './contract/collection.ts'
 import { contentContract } from './contract/content.ts'
 import { downloadsContract } from './contract/downloads.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
@@ -24,6 +25,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('LFS objects', () => contentContract(make))
     describe('locks', () => locksContract(make))
     describe('Xet', () => xetContract(make))
+    describe('collection', () => collectionContract(make))
     describe('audit and outbox', () => journalContract(make))
     describe('what an account owns', () => ownedReposContract(make))
     describe('quotas and sums', () => quotasContract(make))

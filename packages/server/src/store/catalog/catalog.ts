@@ -6,6 +6,7 @@
 import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
+import type { CollectionRows } from './collection-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
 import type { QuotaRows } from './quota-rows.ts'
@@ -18,9 +19,19 @@ export {
   SchemaVersionError,
   CatalogUnavailableError,
   UniqueViolationError,
+  XorbMissingError,
   type UniqueName,
 } from './catalog-errors.ts'
 export type { AuditFilter, AuditRows } from './audit-rows.ts'
+export type {
+  BlobRowKind,
+  CollectedKind,
+  CollectionRows,
+  ContentLink,
+  DoomedBlob,
+  LinkKind,
+  StoredRow,
+} from './collection-rows.ts'
 export type {
   IndexEntry,
   IndexRows,
@@ -268,8 +279,11 @@ export interface BlobRows {
   /** Idempotent: the first row stays. */
   insertLfs(row: LfsObjectRow): Promise<void>
   getLfs(domainId: string, oid: string): Promise<LfsObjectRow | null>
-  /** Gives a repository the right to an LFS object of this domain (or its own), which must be there. Idempotent. */
-  linkLfs(repoId: string, oid: string, domainId?: string): Promise<void>
+  /**
+   * Gives a repository the right to an LFS object of this domain (or its own), which must be there and is doomed no
+   * more. Idempotent.
+   */
+  linkLfs(repoId: string, oid: string, at: number, domainId?: string): Promise<void>
   /**
    * Gives one repository the rights to all contents that another has, LFS and Xet, wherever they lie; in steps of at
    * most `limit` rows, each beginning after the position that the step before returned. Null: all is done.
@@ -320,6 +334,7 @@ export interface CatalogRows {
   blobs: BlobRows
   locks: LfsLockRows
   xet: XetRows
+  collection: CollectionRows
   audit: AuditRows
   owned: OwnedRepoRows
   downloads: DownloadRows

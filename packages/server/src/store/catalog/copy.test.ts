@@ -48,7 +48,7 @@ async function fill(catalog: Catalog): Promise<void> {
     })
     await rows.retained.insert({ repoId: 'tiny', oid: 'c1', reason: 'package', createdAt: 1 })
     await rows.blobs.insertLfs({ domainId: 'ann', oid: 'l1', sizeBytes: 2 ** 40, createdAt: 1 })
-    await rows.blobs.linkLfs('tiny', 'l1')
+    await rows.blobs.linkLfs('tiny', 'l1', 1)
     await rows.xet.insertXorb(xorb('x1', 'ann', { chunks: Uint8Array.from({ length: 512 }, (_, i) => i) }))
     await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'a'.repeat(64) }), ['x1'])
     await rows.xet.notePathVersions('tiny', [{ pathKey: 'p', oid: 'a'.repeat(64), landedAt: 1 }])
@@ -60,6 +60,8 @@ async function fill(catalog: Catalog): Promise<void> {
       xorbHashes: ['x1'],
       chunks: Array.from({ length: 700 }, (_, index) => ({ hash: `c${index}`, xorbHash: 'x1' })),
     })
+    const unneeded = { domainId: 'ann', name: 'l2', sizeBytes: 2 ** 40 }
+    await rows.collection.doomStray('lfs', unneeded, 6)
     await rows.repos.insert(repo('moved', 'ann'))
     await rows.repos.move('moved', { ownerId: 'acme', domainId: 'acme', namespace: 'acme', name: 'moved' })
     const old = { registryId: 'default', type: 'model', namespace: 'Ann', name: 'Moved' } as const

@@ -48,6 +48,7 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   shard_xorbs: ['shard_id', 'position'],
   dedup_chunks: ['domain_id', 'chunk_hash', 'created_at', 'shard_id'],
   dedup_epochs: ['id'],
+  doomed_blobs: ['kind', 'domain_id', 'name'],
   downloads_daily: ['repo_id', 'day'],
   audit: ['id'],
   outbox: ['id'],

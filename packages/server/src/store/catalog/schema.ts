@@ -3,6 +3,7 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 import type { Generated } from 'kysely'
 
 import type { AccountKind, OrgRole, RepoLinkKind, TokenKind, TokenRole } from './catalog.ts'
+import type { BlobRowKind } from './collection-rows.ts'
 import type { Flag } from './sql-dialect.ts'
 
 export interface Schema {
@@ -84,7 +85,13 @@ export interface Schema {
   repo_git_sizes: { repo_id: string; bytes: number }
   retained_commits: { repo_id: string; oid: string; reason: string; created_at: number }
   lfs_objects: { domain_id: string; oid: string; size_bytes: number; created_at: number }
-  repo_lfs_objects: { repo_id: string; domain_id: string; oid: string }
+  repo_lfs_objects: {
+    repo_id: string
+    domain_id: string
+    oid: string
+    linked_at: number
+    unreferenced_at: number | null
+  }
   xorbs: {
     domain_id: string
     hash: string
@@ -105,7 +112,14 @@ export interface Schema {
     created_at: number
   }
   xet_file_xorbs: { domain_id: string; file_hash: string; xorb_hash: string }
-  repo_xet_files: { repo_id: string; domain_id: string; hash: string; sha256: string | null }
+  repo_xet_files: {
+    repo_id: string
+    domain_id: string
+    hash: string
+    sha256: string | null
+    linked_at: number
+    unreferenced_at: number | null
+  }
   path_versions: { repo_id: string; path_key: string; oid: string; landed_at: number }
   shards: { id: string; domain_id: string; repo_id: string; created_at: number }
   shard_xorbs: { shard_id: string; position: number; domain_id: string; xorb_hash: string }
@@ -117,6 +131,13 @@ export interface Schema {
     xorb_hash: string
   }
   dedup_epochs: { id: string; key: Uint8Array; ends_at: number }
+  doomed_blobs: {
+    kind: BlobRowKind
+    domain_id: string
+    name: string
+    size_bytes: number
+    doomed_at: number
+  }
   audit: {
     id: string
     at: number

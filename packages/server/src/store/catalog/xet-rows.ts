@@ -69,12 +69,15 @@ export interface PathVersion {
 }
 
 export interface XetRows {
-  /** False when the xorb was there already; then only `touchedAt` changes. */
+  /** False when the xorb was there already; then it is touched. */
   insertXorb(row: XorbRow): Promise<boolean>
+  /** Somebody relies on the xorb: it is doomed no more. False when it is gone. `touchedAt` is brought up now and then. */
+  touchXorb(domainId: string, hash: string, at: number): Promise<boolean>
   getXorbs(domainId: string, hashes: readonly string[]): Promise<Map<string, XorbRow>>
   /**
    * Registers a file and the xorbs it uses, which must be stored, and links it to the repository. False when the
-   * repository had it already, with a claim if there is one now. What was claimed or proven first stays.
+   * repository had it already, with a claim if there is one now. What was claimed or proven first stays. The xorbs are
+   * touched; `XorbMissingError` names one that is gone.
    */
   insertFile(repoId: string, row: LinkedXetFile, xorbHashes: readonly string[]): Promise<boolean>
   /** Null when the repository may not see it. */

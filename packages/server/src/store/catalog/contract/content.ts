@@ -17,8 +17,8 @@ export function contentContract(make: MakeCatalog): void {
     expect(await blobs.getLfs('bob', 'sha1')).toBeNull()
     expect(await blobs.contentOf('tiny', ['sha1'])).toEqual(new Map())
     await catalog.tx(async (rows) => {
-      await rows.blobs.linkLfs('tiny', 'sha1')
-      await rows.blobs.linkLfs('tiny', 'sha1')
+      await rows.blobs.linkLfs('tiny', 'sha1', 1)
+      await rows.blobs.linkLfs('tiny', 'sha1', 1)
     })
     const content = { kind: 'lfs', domainId: 'ann', oid: 'sha1', sizeBytes: object.sizeBytes }
     expect(await blobs.contentOf('tiny', ['sha1', 'sha2'])).toEqual(new Map([['sha1', content]]))
@@ -29,16 +29,16 @@ export function contentContract(make: MakeCatalog): void {
     await using catalog = await withTwoOwners(make)
     const object = { domainId: 'ann', oid: 'sha1', sizeBytes: 1, createdAt: 1 }
     await catalog.tx((rows) => rows.blobs.insertLfs(object))
-    await expect(catalog.tx((rows) => rows.blobs.linkLfs('tiny', 'sha2'))).rejects.toThrow()
-    await expect(catalog.tx((rows) => rows.blobs.linkLfs('huge', 'sha1'))).rejects.toThrow()
-    await expect(catalog.tx((rows) => rows.blobs.linkLfs('nowhere', 'sha1'))).rejects.toThrow()
+    await expect(catalog.tx((rows) => rows.blobs.linkLfs('tiny', 'sha2', 1))).rejects.toThrow()
+    await expect(catalog.tx((rows) => rows.blobs.linkLfs('huge', 'sha1', 1))).rejects.toThrow()
+    await expect(catalog.tx((rows) => rows.blobs.linkLfs('nowhere', 'sha1', 1))).rejects.toThrow()
   })
 
   test('LFS wins over a claim, proven Xet over LFS, and a false claim counts for nothing', async () => {
     await using catalog = await withTwoOwners(make)
     await catalog.tx(async (rows) => {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha', sizeBytes: 100, createdAt: 1 })
-      await rows.blobs.linkLfs('tiny', 'sha')
+      await rows.blobs.linkLfs('tiny', 'sha', 1)
       await rows.xet.insertXorb(xorb('x1', 'ann'))
       for (const hash of ['f1', 'f2', 'f3'])
         await rows.xet.insertFile('tiny', xetFile(hash, 'ann', { claimedSha256: 'sha' }), ['x1'])
@@ -110,7 +110,7 @@ export function contentContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       await rows.repos.insert(repo('secret', 'ann', { private: true }))
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'lfs', sizeBytes: 1, createdAt: 1 })
-      await rows.blobs.linkLfs('secret', 'lfs')
+      await rows.blobs.linkLfs('secret', 'lfs', 1)
       await rows.xet.insertXorb(xorb('x1', 'ann'))
       await rows.xet.insertFile('secret', xetFile('f1', 'ann', { claimedSha256: 'xet', sha256: 'xet' }), [
         'x1',
@@ -127,7 +127,7 @@ export function contentContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       for (const [index, oid] of oids.entries()) {
         await rows.blobs.insertLfs({ domainId: 'ann', oid, sizeBytes: index, createdAt: 1 })
-        await rows.blobs.linkLfs('tiny', oid)
+        await rows.blobs.linkLfs('tiny', oid, 1)
       }
     })
     for (const count of [0, 1, 2, 8, 9, 64, 65, 512, 513, 1024, 1500]) {
@@ -146,7 +146,7 @@ export function contentContract(make: MakeCatalog): void {
         ['d', 7],
       ] as const) {
         await rows.blobs.insertLfs({ domainId: 'ann', oid, sizeBytes: 100, createdAt })
-        await rows.blobs.linkLfs('tiny', oid)
+        await rows.blobs.linkLfs('tiny', oid, 1)
       }
       await rows.xet.insertXorb(xorb('x1', 'ann'))
       await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'a', createdAt: 3 }), ['x1'])

@@ -33,7 +33,7 @@ export function lifecycleContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       for (const domainId of ['ann', 'bob']) await rows.xet.insertXorb(xorb('x', domainId))
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'lfs', sizeBytes: 1, createdAt: 1 })
-      await rows.blobs.linkLfs('tiny', 'lfs')
+      await rows.blobs.linkLfs('tiny', 'lfs', 1)
       await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'xet' }), ['x'])
       const to = { ownerId: 'bob', domainId: 'bob', namespace: 'Bob', name: 'Mine' }
       await rows.repos.move('tiny', to)
@@ -66,7 +66,7 @@ export function lifecycleContract(make: MakeCatalog): void {
       await rows.xet.insertXorb(xorb('x', 'ann'))
       for (const oid of oids) {
         await rows.blobs.insertLfs({ domainId: 'ann', oid, sizeBytes: 1, createdAt: 1 })
-        await rows.blobs.linkLfs('tiny', oid)
+        await rows.blobs.linkLfs('tiny', oid, 1)
         await rows.xet.insertFile('tiny', xetFile(`f-${oid}`, 'ann', { claimedSha256: `xet-${oid}` }), ['x'])
       }
     })

@@ -313,7 +313,7 @@ export function listingContract(make: MakeCatalog): void {
     await catalog.tx(async (rows) => {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha1', sizeBytes: 100, createdAt: 1 })
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha2', sizeBytes: 5, createdAt: 1 })
-      for (const oid of ['sha1', 'sha2']) await rows.blobs.linkLfs('tiny', oid)
+      for (const oid of ['sha1', 'sha2']) await rows.blobs.linkLfs('tiny', oid, 1)
       await rows.xet.insertXorb(xorb('x1', 'ann'))
       await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'sha1' }), ['x1'])
       await rows.xet.insertFile('tiny', xetFile('f2', 'ann', { sizeBytes: 30 }), ['x1'])

@@ -31,8 +31,8 @@ export function ownedReposContract(make: MakeCatalog): void {
     await catalog.tx(async ({ repos, blobs, xet }) => {
       await repos.insert(repo('m2', 'ann'))
       await blobs.insertLfs({ domainId: 'ann', oid: 'a', sizeBytes: 5_000_000_000, createdAt: 1 })
-      await blobs.linkLfs('tiny', 'a')
-      await blobs.linkLfs('m2', 'a')
+      await blobs.linkLfs('tiny', 'a', 1)
+      await blobs.linkLfs('m2', 'a', 1)
       await xet.insertFile('tiny', xetFile('f1', 'ann', { sizeBytes: 7 }), [])
     })
     const { owned } = catalog.rows

@@ -84,7 +84,7 @@ export function reposContract(make: MakeCatalog): void {
       await rows.blobs.insertLfs({ domainId: 'ann', oid: 'sha', sizeBytes: 5, createdAt: 1 })
       await rows.xet.insertXorb(xorb('x1', 'ann'))
       for (const id of ['tiny', 'other']) {
-        await rows.blobs.linkLfs(id, 'sha')
+        await rows.blobs.linkLfs(id, 'sha', 1)
         await rows.xet.insertFile(id, xetFile('f1', 'ann'), ['x1'])
       }
       const chunks = [{ hash: 'k1', xorbHash: 'x1' }]

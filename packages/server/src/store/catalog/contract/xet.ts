@@ -1,6 +1,7 @@
 /** Contract of xorbs, Xet files, shards and dedup epochs. */
 import { expect, test } from 'vitest'
 
+import { TOUCH_INTERVAL_MS } from '../../../limits.ts'
 import type { ShardRow } from '../catalog.ts'
 import { repo, withTwoOwners, xetFile, xorb } from './fixtures.ts'
 import type { MakeCatalog } from './fixtures.ts'
@@ -11,8 +12,12 @@ export function xetContract(make: MakeCatalog): void {
     const row = xorb('x1', 'ann', { chunks: Uint8Array.of(0, 255, 10, 0, 39), rawBytes: 67_108_864 })
     expect(await catalog.tx((rows) => rows.xet.insertXorb(row))).toBe(true)
     expect(await catalog.tx((rows) => rows.xet.insertXorb({ ...row, domainId: 'bob' }))).toBe(true)
-    const again = { ...row, storedAt: 50, touchedAt: 50, storedBytes: 1 }
+    const later = 1 + 2 * TOUCH_INTERVAL_MS
+    const again = { ...row, storedAt: later, touchedAt: later, storedBytes: 1 }
     expect(await catalog.tx((rows) => rows.xet.insertXorb(again))).toBe(false)
+    // Soon after, it is not worth a write.
+    expect(await catalog.tx((rows) => rows.xet.touchXorb('ann', 'x1', later + 1000))).toBe(true)
+    expect(await catalog.tx((rows) => rows.xet.touchXorb('ann', 'x2', later))).toBe(false)
     const [mine, his] = [
       await catalog.rows.xet.getXorbs('ann', ['x1', 'x2']),
       await catalog.rows.xet.getXorbs('bob', ['x1']),
@@ -21,7 +26,7 @@ export function xetContract(make: MakeCatalog): void {
     expect({ ...mine.get('x1')!, chunks: [...mine.get('x1')!.chunks] }).toEqual({
       ...row,
       chunks: [0, 255, 10, 0, 39],
-      touchedAt: 50,
+      touchedAt: later,
     })
     expect(his.get('x1')?.touchedAt).toBe(1)
     expect((await catalog.rows.xet.getXorbs('ann', [])).size).toBe(0)

@@ -14,6 +14,7 @@ import { repoIndex } from './0004-repo-index.ts'
 import { lfsLocks } from './0005-lfs-locks.ts'
 import { xetClaims } from './0006-xet-claims.ts'
 import { quotas } from './0007-quotas.ts'
+import { collection } from './0008-collection.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   lfsLocks,
   xetClaims,
   quotas,
+  collection,
 ]
 
 /** Schema number of the open database, as it is written there. */

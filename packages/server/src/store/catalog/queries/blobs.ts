@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely'
 
 import type { BlobRows, StoredContent } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
+import { pardon } from './collection.ts'
 import { copyLinks } from './copy-links.ts'
 import { prepared, preparedList } from './prepared.ts'
 
@@ -29,11 +30,11 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
   const domainOf = prepared(db, (slot: { repoId: string }) =>
     db.selectFrom('repos').select('domain_id').where('id', '=', slot.repoId),
   )
-  const link = prepared(db, (slot: { repoId: string; domainId: string; oid: string }) =>
+  const link = prepared(db, (slot: { repoId: string; domainId: string; oid: string; at: number }) =>
     db
       .insertInto('repo_lfs_objects')
-      .values({ repo_id: slot.repoId, domain_id: slot.domainId, oid: slot.oid })
-      .onConflict((conflict) => conflict.columns(['repo_id', 'oid']).doNothing()),
+      .values({ repo_id: slot.repoId, domain_id: slot.domainId, oid: slot.oid, linked_at: slot.at })
+      .onConflict((conflict) => conflict.columns(['repo_id', 'oid']).doUpdateSet({ linked_at: slot.at })),
   )
   const linkedLfs = preparedList(db, (oids, slot: { repoId: string }) =>
     db
@@ -105,10 +106,12 @@ export function blobRows(db: Kysely<Schema>): BlobRows {
       return (await lfs({ domainId, oid })).rows[0] ?? null
     },
 
-    async linkLfs(repoId, oid, domainId) {
+    async linkLfs(repoId, oid, at, inDomain) {
       const domain = (await domainOf({ repoId })).rows[0]
       if (domain === undefined) throw new Error(`No repository ${repoId}`)
-      await link({ repoId, domainId: domainId ?? domain.domain_id, oid })
+      const domainId = inDomain ?? domain.domain_id
+      await link({ repoId, domainId, oid, at })
+      await pardon(db, 'lfs', domainId, [oid])
     },
 
     copyLinks: (from, to, after, limit) => copyLinks(db, from, to, after, limit),

@@ -30,11 +30,11 @@ async function copyLfs(
   after: string,
   limit: number,
 ): Promise<{ key: string }[]> {
-  const query = db.selectFrom('repo_lfs_objects').select(['domain_id', 'oid as key'])
+  const query = db.selectFrom('repo_lfs_objects').select(['domain_id', 'oid as key', 'linked_at'])
   const page = query.where('repo_id', '=', fromRepoId).where('oid', '>', after).orderBy('oid').limit(limit)
   const found = await page.execute()
   for (const slice of insertSlices(found)) {
-    const links = slice.map(({ domain_id, key }) => ({ repo_id: toRepoId, domain_id, oid: key }))
+    const links = slice.map(({ key: oid, ...link }) => ({ repo_id: toRepoId, oid, ...link }))
     const insert = db.insertInto('repo_lfs_objects').values(links)
     await insert.onConflict((conflict) => conflict.doNothing()).execute()
   }
@@ -48,7 +48,7 @@ async function copyXet(
   after: string,
   limit: number,
 ): Promise<{ key: string }[]> {
-  const query = db.selectFrom('repo_xet_files').select(['domain_id', 'hash as key', 'sha256'])
+  const query = db.selectFrom('repo_xet_files').select(['domain_id', 'hash as key', 'sha256', 'linked_at'])
   const page = query.where('repo_id', '=', fromRepoId).where('hash', '>', after).orderBy('hash').limit(limit)
   const found = await page.execute()
   for (const slice of insertSlices(found)) {

@@ -7,6 +7,7 @@ import type { SearchSql } from '../search.ts'
 import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
+import { collectionRows } from './collection.ts'
 import { downloadRows } from './downloads.ts'
 import { indexRows } from './index-rows.ts'
 import { likeRows } from './likes.ts'
@@ -40,6 +41,7 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     retained: retainedCommitRows(db),
     blobs: blobRows(db),
     xet: xetRows(db),
+    collection: collectionRows(db),
     audit: auditRows(db),
     owned: ownedRepoRows(db),
     downloads: downloadRows(db),

@@ -1,15 +1,21 @@
 /** Xorbs, Xet files, and the index by which a client finds chunks that its domain has already. */
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 
+import { TOUCH_INTERVAL_MS } from '../../../limits.ts'
+import { XorbMissingError } from '../catalog-errors.ts'
 import type { XetRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
+import { pardon } from './collection.ts'
 import { insertSlices, prepared, preparedList } from './prepared.ts'
+
+/** Values of one `in` list. */
+const TOUCHED_AT_ONCE = 500
 
 export function xetRows(db: Kysely<Schema>): XetRows {
   return { ...xorbRows(db), ...fileRows(db), ...dedupRows(db), ...versionRows(db) }
 }
 
-function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> {
+function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'touchXorb' | 'getXorbs'> {
   const xorbs = preparedList(db, (hashes, slot: { domainId: string }) =>
     db
       .selectFrom('xorbs')
@@ -35,10 +41,16 @@ function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'getXorbs'> 
         })
         .onConflict((conflict) => conflict.columns(['domain_id', 'hash']).doNothing())
         .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 1n) return true
-      const touch = db.updateTable('xorbs').set({ touched_at: row.touchedAt })
-      await touch.where('domain_id', '=', row.domainId).where('hash', '=', row.hash).execute()
+      if (numInsertedOrUpdatedRows === 1n) {
+        await pardon(db, 'xorbs', row.domainId, [row.hash])
+        return true
+      }
+      await touchXorbs(db, row.domainId, [row.hash], row.touchedAt)
       return false
+    },
+
+    async touchXorb(domainId, hash, at) {
+      return (await touchXorbs(db, domainId, [hash], at)) === null
     },
 
     async getXorbs(domainId, hashes) {
@@ -88,6 +100,8 @@ function fileRows(
 
   return {
     async insertFile(repoId, row, xorbHashes) {
+      const missing = await touchXorbs(db, row.domainId, xorbHashes, row.createdAt)
+      if (missing !== null) throw new XorbMissingError(missing)
       await db
         .insertInto('xet_files')
         .values({
@@ -118,7 +132,13 @@ function fileRows(
       }
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('repo_xet_files')
-        .values({ repo_id: repoId, domain_id: row.domainId, hash: row.hash, sha256: row.claimedSha256 })
+        .values({
+          repo_id: repoId,
+          domain_id: row.domainId,
+          hash: row.hash,
+          sha256: row.claimedSha256,
+          linked_at: row.createdAt,
+        })
         // What came from the repository's earlier domain, or from the one it was duplicated from, is its own now.
         .onConflict((conflict) =>
           conflict
@@ -135,6 +155,9 @@ function fileRows(
             ),
         )
         .executeTakeFirstOrThrow()
+      const renew = db.updateTable('repo_xet_files').set({ linked_at: row.createdAt })
+      const older = renew.where('linked_at', '<', row.createdAt)
+      await older.where('repo_id', '=', repoId).where('hash', '=', row.hash).execute()
       return numInsertedOrUpdatedRows === 1n
     },
 
@@ -174,6 +197,7 @@ function dedupRows(
       .select(['dedup_chunks.shard_id', 'dedup_chunks.xorb_hash', 'shards.repo_id'])
       .where('dedup_chunks.domain_id', '=', slot.domainId)
       .where('dedup_chunks.chunk_hash', '=', slot.chunkHash)
+      .where((eb) => eb.not(eb.exists(doomedXorb(db, 'dedup_chunks'))))
       .orderBy('dedup_chunks.created_at', 'desc')
       .orderBy('dedup_chunks.shard_id', 'desc')
       .limit(1),
@@ -186,16 +210,24 @@ function dedupRows(
       .where('dedup_chunks.domain_id', '=', slot.domainId)
       .where('dedup_chunks.chunk_hash', '=', slot.chunkHash)
       .where('shards.repo_id', '=', slot.repoId)
+      .where((eb) => eb.not(eb.exists(doomedXorb(db, 'dedup_chunks'))))
       .orderBy('dedup_chunks.created_at', 'desc')
       .orderBy('dedup_chunks.shard_id', 'desc')
       .limit(1),
   )
   const xorbsOf = prepared(db, (slot: { shardId: string }) =>
-    db.selectFrom('shard_xorbs').select('xorb_hash').where('shard_id', '=', slot.shardId).orderBy('position'),
+    db
+      .selectFrom('shard_xorbs')
+      .select('xorb_hash')
+      .where('shard_id', '=', slot.shardId)
+      .where((eb) => eb.not(eb.exists(doomedXorb(db, 'shard_xorbs'))))
+      .orderBy('position'),
   )
 
   return {
     async insertShard({ id, domainId, repoId, createdAt, xorbHashes, chunks }) {
+      const missing = await touchXorbs(db, domainId, xorbHashes, createdAt)
+      if (missing !== null) throw new XorbMissingError(missing)
       await db
         .insertInto('shards')
         .values({ id, domain_id: domainId, repo_id: repoId, created_at: createdAt })
@@ -286,6 +318,7 @@ function versionRows(db: Kysely<Schema>): Pick<XetRows, 'notePathVersions' | 'xo
       .select(['file_hash as file', 'xorb_hash as xorb'])
       .where('domain_id', '=', slot.domainId)
       .where('file_hash', 'in', fileHashes)
+      .where((eb) => eb.not(eb.exists(doomedXorb(db, 'xet_file_xorbs'))))
       .orderBy('xorb_hash'),
   )
 
@@ -313,4 +346,42 @@ function versionRows(db: Kysely<Schema>): Pick<XetRows, 'notePathVersions' | 'xo
       return [...distinct].slice(0, limit)
     },
   }
+}
+
+/**
+ * These are in use: nobody removes them for the grace. Returns one that is not there. Written seldom, because a xorb's
+ * row holds its chunk table.
+ */
+async function touchXorbs(
+  db: Kysely<Schema>,
+  domainId: string,
+  hashes: readonly string[],
+  at: number,
+): Promise<string | null> {
+  for (let start = 0; start < hashes.length; start += TOUCHED_AT_ONCE) {
+    const slice = hashes.slice(start, start + TOUCHED_AT_ONCE)
+    const those = db.selectFrom('xorbs').select('hash').where('domain_id', '=', domainId)
+    const found = new Set((await those.where('hash', 'in', slice).execute()).map(({ hash }) => hash))
+    const missing = slice.find((hash) => !found.has(hash))
+    if (missing !== undefined) return missing
+    await db
+      .updateTable('xorbs')
+      .set({ touched_at: at })
+      .where('domain_id', '=', domainId)
+      .where('hash', 'in', slice)
+      .where('touched_at', '<', at - TOUCH_INTERVAL_MS)
+      .execute()
+  }
+  await pardon(db, 'xorbs', domainId, hashes)
+  return null
+}
+
+/** For a condition: the xorb of this row is about to go, and nobody shall begin to rely on it. */
+function doomedXorb(db: Kysely<Schema>, table: 'dedup_chunks' | 'shard_xorbs' | 'xet_file_xorbs') {
+  return db
+    .selectFrom('doomed_blobs as doomed')
+    .select('doomed.name')
+    .where('doomed.kind', '=', 'xorbs')
+    .where(sql`doomed.domain_id`, '=', sql.ref(`${table}.domain_id`))
+    .where(sql`doomed.name`, '=', sql.ref(`${table}.xorb_hash`))
 }
