@@ -45,7 +45,8 @@ test('everything is there again, and addresses signed before still work', async 
     expect(Object.values(state.projected)).toEqual([
       { 'refs/heads/main': `${head}\n`, 'refs/tags/v1': `${head}\n` },
     ])
-    expect(state.blobs).toHaveLength(2)
+    // An LFS object, a xorb and the shard.
+    expect(state.blobs).toHaveLength(3)
     expect(state.catalog['refs']).toHaveLength(2)
   }
   await using hub = await startHub({ dataDir })

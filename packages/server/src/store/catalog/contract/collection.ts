@@ -126,7 +126,7 @@ export function collectionContract(make: MakeCatalog): void {
     ])
     expect(await xet.findShardByChunk('ann', 'k2', null)).toBeNull()
     expect(await xet.findShardByChunk('ann', 'k2', 'tiny')).toBeNull()
-    expect(await xet.findShardByChunk('ann', 'k1', null)).toEqual({ xorbHashes: ['x1'] })
+    expect(await xet.findShardByChunk('ann', 'k1', null)).toEqual({ repoId: 'tiny', xorbHashes: ['x1'] })
 
     await catalog.tx(async ({ collection: own }) => {
       expect(await own.execute({ ...all[0]!, doomedAt: 99 })).toBe(false)
