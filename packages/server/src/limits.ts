@@ -259,6 +259,16 @@ export const GIT_QUEUE_MAX = 512
 export const GIT_FETCHES_MAX = 32
 export const GIT_FETCHES_WAITING_MAX = 256
 
+/**
+ * A client for which git has waited so long, beyond what it has taken at this speed, loses its place: any modem takes
+ * more. What a push brings is body.ts's.
+ */
+export const FETCH_THROUGHPUT_MIN_BYTES_PER_S = 4 * KIB
+export const FETCH_STALL_MS = 2 * 60_000
+
+/** When to come again after all places for git were taken. */
+export const GIT_RETRY_S = 5
+
 /** Clients that push at once, from the first byte of the pack to the last ref. */
 export const GIT_PUSHES_MAX = 8
 export const GIT_PUSHES_WAITING_MAX = 256

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 
 import { encodePacket, FLUSH } from '@cairn/protocol/git/pkt-line'
-import { startHub, type TestHub } from '@cairn/testkit/start-hub'
+import { startHub, TOKENS, type TestHub } from '@cairn/testkit/start-hub'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { commit, createRepo, file, getJson } from './client.ts'
@@ -417,4 +417,28 @@ test('a token that was revoked while the push or the commit arrived lands nothin
     `/api/models/${id}/refs`,
   )
   expect(branches.map(({ name, targetCommit }) => [name, targetCommit])).toEqual([['main', before]])
+})
+
+test('a push to a repository that gets another name meanwhile is told so', async () => {
+  const id = await createRepo(hub, 'alice', 'alice/leaving')
+  const { next, pack } = commitWith([['100644', 'file', blobOid]])
+  const push = Buffer.concat([commandsOf([{ next, name: 'refs/heads/late' }]), pack])
+  const one = request(`${hub.url}/${id}/git-receive-pack`, {
+    method: 'POST',
+    headers: {
+      Authorization: `Bearer ${TOKENS.alice}`,
+      'Content-Type': 'application/x-git-receive-pack-request',
+    },
+  })
+  one.write(push.subarray(0, -20))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const body = { fromRepo: id, toRepo: 'alice/left', type: 'model' }
+  const moved = await hub.fetch('alice', '/api/repos/move', { method: 'POST', body: JSON.stringify(body) })
+  expect(moved.status).toBe(200)
+  const said = new Promise<string>((resolve, reject) => {
+    one.on('error', reject)
+    one.on('response', (answer) => void text(answer).then(resolve, reject))
+  })
+  one.end(push.subarray(-20))
+  expect(await said).toMatch(/ng refs\/heads\/late .*moved to alice\/left/)
 })

@@ -29,17 +29,21 @@ export function packOf(entries: readonly PackEntry[], count: number = entries.le
 }
 
 export function encodeEntry({ type, bytes, declaredBytes = bytes.length, base }: PackEntry): Buffer {
-  const head = [(TYPES[type] << 4) | (declaredBytes & 15)]
-  for (let rest = Math.floor(declaredBytes / 16); rest > 0; rest = Math.floor(rest / 128)) {
-    head[head.length - 1]! |= 0x80
-    head.push(rest % 128)
-  }
   const link = typeof base === 'string' ? Buffer.from(base, 'hex') : base === undefined ? [] : offset(base)
   return Buffer.concat([
-    Buffer.from(head),
+    entryHead(type, declaredBytes),
     Buffer.from(link),
     deflateSync(bytes, { level: constants.Z_BEST_SPEED }),
   ])
+}
+
+export function entryHead(type: PackEntry['type'], sizeBytes: number): Buffer {
+  const head = [(TYPES[type] << 4) | (sizeBytes & 15)]
+  for (let rest = Math.floor(sizeBytes / 16); rest > 0; rest = Math.floor(rest / 128)) {
+    head[head.length - 1]! |= 0x80
+    head.push(rest % 128)
+  }
+  return Buffer.from(head)
 }
 
 /** gitformat-pack: seven bits a byte, highest first, each further byte counting one more. */
@@ -127,7 +131,7 @@ export async function pushRaw(
 }
 
 /** Lines for people, and behind them those of the report. */
-function unband(bytes: Uint8Array): string {
+export function unband(bytes: Uint8Array): string {
   const bands = ['', '', '', '']
   for (const payload of payloads(bytes)) {
     const text = payload.toString('latin1', 1)

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { GIT_PROCESSES_MAX, GIT_QUEUE_MAX } from '../limits.ts'
 import { GitHelper } from './helper.ts'
 
 let gitDir: string
@@ -168,4 +169,18 @@ test('the helper outlives Ctrl-C, but not the server: its gits and its socket go
   server.kill('SIGKILL')
   await until(() => !isAlive(pid) && gitPids().length === 0 && readdirSync(temporary).length === 0)
   await rm(temporary, { recursive: true })
+})
+
+test('who comes when all wait is told to come again', async () => {
+  const abort = new AbortController()
+  const call = { args: ['cat-file', '--batch'], gitDir, signal: abort.signal }
+  const calls = Array.from({ length: GIT_PROCESSES_MAX + GIT_QUEUE_MAX }, () => helper.spawnGit(call))
+  const settled = Promise.allSettled(calls)
+  await expect(helper.spawnGit(call)).rejects.toMatchObject({
+    code: 'Unavailable',
+    headers: { 'Retry-After': '5' },
+  })
+  abort.abort()
+  await settled
+  expect(await helper.runGit({ args: ['version'], gitDir })).toBeTruthy()
 })

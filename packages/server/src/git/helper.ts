@@ -19,6 +19,7 @@ import {
   GIT_STDERR_MAX_BYTES,
   GIT_TIMEOUT_MS,
 } from '../limits.ts'
+import { busy } from './busy.ts'
 import { type FromHelper, TICKET_LENGTH, type ToHelper } from './helper-messages.ts'
 import { Slots, type SlotsLoad } from './slots.ts'
 
@@ -28,7 +29,7 @@ const PROCESS_FILE = fileURLToPath(new URL(`helper-process${extname(import.meta.
 const SOCKET_FOLDER_LENGTH_MAX = 80
 const CLOSE_GRACE_MS = 2000
 
-export type GitFailure = 'busy' | 'start' | 'timeout' | 'aborted' | 'helper' | 'output' | 'exit'
+export type GitFailure = 'start' | 'timeout' | 'aborted' | 'helper' | 'output' | 'exit'
 
 /** git did not do what it was started for. `stderr` is what it said, cut to a limit; for logs, not for clients. */
 export class GitProcessError extends Error {
@@ -128,7 +129,7 @@ export class GitHelper implements AsyncDisposable {
   async spawnGit(call: GitCall): Promise<GitProcess> {
     if (this.#closed) throw new GitProcessError('helper', 'The git helper is closed')
     const release = call.resident || call.background ? () => {} : await this.#slots.take(call.signal)
-    if (release === null) throw new GitProcessError('busy', 'Too many git processes are waiting')
+    if (release === null) throw busy()
     let process: GitProcess
     try {
       process = await this.#start(call)

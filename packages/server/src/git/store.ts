@@ -28,6 +28,7 @@ import {
   removeBareRepository,
   removeRefLocks,
 } from './bare-repository.ts'
+import { busy } from './busy.ts'
 import { CatFilePool } from './cat-file.ts'
 import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
 import { syncFolder } from './durable.ts'
@@ -282,7 +283,7 @@ export class BareGitStore implements GitStore {
 
   async receive(repoId: string, client: string, signal: AbortSignal): Promise<Incoming> {
     const release = await this.#pushes.take(signal, client)
-    if (release === null) throw new GitProcessError('busy', 'Too many pushes are waiting')
+    if (release === null) throw busy()
     try {
       const targetDir = this.gitDir(repoId)
       const gitDir = await createIncoming(this.#root, targetDir)
@@ -336,7 +337,7 @@ export class BareGitStore implements GitStore {
   /** Anybody may ask for a long walk, so few at once: they must not keep other callers from git. */
   async #walking<T>({ signal, client }: Walk, walk: () => Promise<T>): Promise<T> {
     const release = await this.#walks.take(signal, client)
-    if (release === null) throw new GitProcessError('busy', 'Too many walks are waiting')
+    if (release === null) throw busy()
     try {
       return await walk()
     } finally {

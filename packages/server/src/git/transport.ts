@@ -2,8 +2,16 @@
  * git's own `upload-pack` for clients over HTTP. Its stdin and stdout are a socket of ours, so that a pack passes
  * through one process only; when the reader stops reading, git stops writing.
  */
-import { GIT_FETCHES_MAX, GIT_FETCHES_WAITING_MAX } from '../limits.ts'
-import { type GitHelper, GitProcessError } from './helper.ts'
+import { HubError } from '@cairn/protocol/errors'
+
+import {
+  FETCH_STALL_MS,
+  FETCH_THROUGHPUT_MIN_BYTES_PER_S,
+  GIT_FETCHES_MAX,
+  GIT_FETCHES_WAITING_MAX,
+} from '../limits.ts'
+import { busy } from './busy.ts'
+import { type GitHelper, type GitProcess, GitProcessError } from './helper.ts'
 import { Slots, type SlotsLoad } from './slots.ts'
 
 export interface FetchCall {
@@ -36,7 +44,7 @@ export class FetchServer {
   /** Resolves with the first bytes; a git that ends without any rejects. Leaving the iteration early ends git. */
   async serve(gitDir: string, call: FetchCall): Promise<AsyncIterable<Uint8Array>> {
     const release = await this.#slots.take(call.signal, call.client)
-    if (release === null) throw new GitProcessError('busy', 'Too many fetches are waiting')
+    if (release === null) throw busy()
     const hidden = call.hide.flatMap((prefix) => ['-c', `transfer.hideRefs=${prefix}`])
     const form = call.request === null ? ['--http-backend-info-refs'] : []
     let chunks: AsyncGenerator<Uint8Array>
@@ -61,14 +69,32 @@ export class FetchServer {
   }
 }
 
-async function* answer(git: Awaited<ReturnType<GitHelper['spawnGit']>>): AsyncGenerator<Uint8Array> {
+/** What git writes. A reader who takes too little while git could give more ends git, wherever it has got to. */
+export async function* answer(
+  git: GitProcess,
+  { stallMs = FETCH_STALL_MS, minBytesPerS = FETCH_THROUGHPUT_MIN_BYTES_PER_S } = {},
+): AsyncGenerator<Uint8Array> {
   let sizeBytes = 0
+  // Waiting uses up time, what is taken earns some.
+  let leftMs = stallMs
+  let isTooSlow = false
   let broken: unknown = null
   let isRead = false
   try {
     for await (const chunk of git.stream as AsyncIterable<Buffer>) {
       sizeBytes += chunk.length
-      yield chunk
+      leftMs = Math.min(stallMs, leftMs + (chunk.length / minBytesPerS) * 1000)
+      const since = performance.now()
+      const timer = setTimeout(() => {
+        isTooSlow = true
+        git.kill()
+      }, leftMs)
+      try {
+        yield chunk
+      } finally {
+        clearTimeout(timer)
+      }
+      leftMs -= performance.now() - since
     }
     isRead = true
   } catch (error) {
@@ -77,6 +103,7 @@ async function* answer(git: Awaited<ReturnType<GitHelper['spawnGit']>>): AsyncGe
   } finally {
     if (!isRead) git.kill()
   }
+  if (isTooSlow) throw new HubError('RequestTimeout', 'The answer is taken too slowly')
   const { code, signal, stderr } = await git.exited
   // Having said something, git has said what was wrong, too; unless it was killed in the middle.
   if (signal !== null || (code !== 0 && sizeBytes === 0) || (broken !== null && code === 0))

@@ -8,11 +8,9 @@
  * the files they leave for later, and everybody a commit by its id. A `shallow` is a want of what lies behind it: with
  * `deepen` git sends the parents of any commit that a client says its history ends at. Of hidden ones git is not told.
  */
-import { HubError } from '@cairn/protocol/errors'
 import { parseFetchRequest, type FetchRequest, withoutShallows } from '@cairn/protocol/git/fetch-request'
 import { encodePacket } from '@cairn/protocol/git/pkt-line'
 
-import { GitProcessError } from '../git/helper.ts'
 import { FETCH_WANTS_STAT_MAX } from '../limits.ts'
 import type { RepoRow } from '../store/catalog/catalog.ts'
 import { repoFor, type Principal, type RepoLocator } from './access.ts'
@@ -45,7 +43,7 @@ export async function advertiseFetch(
   const repo = await repoFor(ctx, principal, locator, 'read')
   await assertProjected(ctx, repo)
   const asker = askerOf(principal, from)
-  return serve(ctx, repo, { version, request: null, hide: [], ...asker })
+  return ctx.git.serveFetch(repo.id, { version, request: null, hide: [], ...asker })
 }
 
 /** `read` gives the whole request, inflated. */
@@ -64,13 +62,13 @@ export async function fetch(
   const refs = await ctx.catalog.rows.refs.list(repo.id)
   const asker = askerOf(principal, from)
   const walk = { tips: [...new Set(refs.map(({ oid }) => oid))], ...asker }
-  const hidden = await unlessBusy(() => hiddenWant(ctx, repo, asked, walk))
+  const hidden = await hiddenWant(ctx, repo, asked, walk)
   if (hidden !== null) return refusal(`upload-pack: not our ref ${hidden}`)
-  const beyond = await unlessBusy(() => ctx.git.unreachedCommits(repo.id, asked.shallows, walk))
+  const beyond = await ctx.git.unreachedCommits(repo.id, asked.shallows, walk)
   const request = beyond.length === 0 ? body : withoutShallows(body, new Set(beyond))
   // Most clients ask for branches and tags. Who asks for everything is spared a ref for every pull request there was.
   const hide = asked.command === 'ls-refs' && !asked.hasPrefixes ? [PULL_REQUESTS] : []
-  return serve(ctx, repo, { version, request, hide, ...asker })
+  return ctx.git.serveFetch(repo.id, { version, request, hide, ...asker })
 }
 
 /** A want that no ref leads to, or null. */
@@ -96,30 +94,6 @@ async function hiddenWant(
   }
   if (objects.length === 0) return null
   return (await ctx.git.reachObjects(repo.id, objects, walk)) ? null : (objects[0] ?? null)
-}
-
-async function serve(
-  ctx: OpsContext,
-  repo: RepoRow,
-  call: Parameters<OpsContext['git']['serveFetch']>[1],
-): Promise<AsyncIterable<Uint8Array>> {
-  return unlessBusy(() => ctx.git.serveFetch(repo.id, call))
-}
-
-async function unlessBusy<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof GitProcessError && error.reason === 'busy') throw busy(error)
-    throw error
-  }
-}
-
-function busy(cause: GitProcessError): HubError {
-  return new HubError('Unavailable', 'Too many git clients at once: try again in a moment', {
-    cause,
-    headers: { 'Retry-After': '5' },
-  })
 }
 
 /** As git says it itself; every client prints it. */

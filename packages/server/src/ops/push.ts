@@ -8,11 +8,17 @@ import { ReceiveReader, type ReceiveReport, type RefCommand } from '@cairn/proto
 import { PUSH_COMMANDS_MAX } from '@cairn/protocol/limits'
 
 import { PackRefusedError } from '../git/git-store.ts'
-import { GitProcessError } from '../git/helper.ts'
 import type { Incoming } from '../git/incoming.ts'
 import { PUSH_REFS_PER_TRANSACTION } from '../limits.ts'
 import type { RefRow, RepoRow } from '../store/catalog/catalog.ts'
-import { assertUser, repoFor, repoNotFound, type Principal, type RepoLocator } from './access.ts'
+import {
+  assertUser,
+  RepoMovedError,
+  repoFor,
+  repoNotFound,
+  type Principal,
+  type RepoLocator,
+} from './access.ts'
 import { principalNow } from './bearer.ts'
 import type { OpsContext } from './context.ts'
 import { clashes, landRefs, RefMovedError } from './land.ts'
@@ -228,10 +234,8 @@ class Pushing {
       this.#unpackProblem = error.message
       reason = 'unpacker error'
       this.#ctx.log.info({ err: error, repoId: this.#repo.id }, 'a pack was refused')
-    } else if (error instanceof HubError) {
+    } else if (error instanceof HubError || error instanceof RepoMovedError) {
       reason = error.message
-    } else if (error instanceof GitProcessError && error.reason === 'busy') {
-      reason = 'too many pushes at once: try again in a moment'
     } else if (!this.#signal.aborted) {
       this.#ctx.log.error({ err: error, repoId: this.#repo.id }, 'a push failed')
     }
