@@ -12,11 +12,11 @@ import { open, opendir, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import type { BufferPool } from '../../buffer-pool.ts'
 import { PART_LIST_CONCURRENCY, UPLOAD_PARTS_MAX } from '../../limits.ts'
 import { hasCode, makeDirDurable, syncDir } from '../durable.ts'
 import { PartMismatchError, PartTooLargeError } from './blob-store.ts'
 import type { PartStore, Staged } from './blob-store.ts'
-import type { BufferPool } from '../../buffer-pool.ts'
 import { readFrom } from './disk-read.ts'
 import type { StagingFile } from './staging-file.ts'
 

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { READ_BUFFER_BYTES, READ_BUFFERS_HELD_MAX_BYTES } from '../../limits.ts'
 import { BufferPool } from '../../buffer-pool.ts'
+import { READ_BUFFER_BYTES, READ_BUFFERS_HELD_MAX_BYTES } from '../../limits.ts'
 import { readFrom } from './disk-read.ts'
 
 const BUFFER_BYTES = 4

@@ -4,8 +4,8 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 
-import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES, READ_WHOLE_MAX_BYTES } from '../../limits.ts'
 import type { BufferPool } from '../../buffer-pool.ts'
+import { READ_BUFFERS_HELD_MAX_BYTES, READ_CHUNK_MIN_BYTES, READ_WHOLE_MAX_BYTES } from '../../limits.ts'
 
 /**
  * Takes over the file. A short stretch is read at once, so that nothing stays open for it. Throws

@@ -12,6 +12,7 @@ import { open, readdir, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
+import { BufferPool } from '../../buffer-pool.ts'
 import {
   GATHER_BUFFER_BYTES,
   GATHER_BUFFERS_IDLE_MAX,
@@ -22,7 +23,6 @@ import { hasCode, makeDirDurable, unlinkIfPresent } from '../durable.ts'
 import { isBlobKey } from '../keys.ts'
 import { BlobNotFoundError } from './blob-store.ts'
 import type { BlobKey, BlobStat, BlobStore, ByteRange, PartStore, Staged } from './blob-store.ts'
-import { BufferPool } from '../../buffer-pool.ts'
 import { listBlobs } from './disk-list.ts'
 import { diskParts } from './disk-parts.ts'
 import { fill, readFrom } from './disk-read.ts'

@@ -11,8 +11,8 @@ import { createHash, type Hash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
-import { unlinkIfPresent } from '../durable.ts'
 import type { BufferPool } from '../../buffer-pool.ts'
+import { unlinkIfPresent } from '../durable.ts'
 
 export class StagingFile {
   readonly path: string
