@@ -1,6 +1,6 @@
 /** What a benchmark found, and the arithmetic on it: medians, the ratio to the reference, whether the bound holds. */
 
-export type Unit = 'requests/s' | 'MB/s' | 'ms' | 'µs' | 's' | 'MB' | 'CPU ms/GiB'
+export type Unit = 'requests/s' | 'MB/s' | 'MiB/s' | '%' | 'ms' | 'µs' | 's' | 'MB' | 'CPU ms/GiB'
 
 /** A figure or a ratio that must not be passed. */
 export interface Bound {

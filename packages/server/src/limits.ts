@@ -142,10 +142,14 @@ export const PATH_VERSIONS_PER_TRANSACTION = 500
 export const XORB_TABLE_CACHE_MAX_BYTES = 64 * MIB
 
 /** Decoded bytes that the bridge makes at a time, and how many such steps it is ahead of the one being sent. */
-export const BRIDGE_STEP_RAW_MAX_BYTES = 1 * MIB
+export const BRIDGE_STEP_MAX_BYTES = 1 * MIB
+export const BRIDGE_STEP_MIN_BYTES = 128 * KIB
+export const BRIDGE_STEPS_AHEAD_MAX = 4
+/** What all bridges hold together before each makes smaller steps and fewer ahead. */
+export const BRIDGES_HELD_MAX_BYTES = 96 * MIB
+
 /** Files of a shard, together, that are decoded and hashed before it is acknowledged; a job does the rest. */
 export const XET_PROVEN_AT_ONCE_MAX_BYTES = 16 * MIB
-export const BRIDGE_STEPS_AHEAD = 2
 /** Rows of one transaction of a shard's registration (a transaction holds at most 2,000). */
 export const SHARD_ROWS_PER_TRANSACTION = 1_000
 
@@ -415,6 +419,8 @@ export const XORB_BATCH_BYTES = 1 * MIB
 /** Memory for a batch and the chunk that goes beyond it, or for a step of the bridge; and how much of it is kept: 48 MiB. */
 export const XORB_BUFFER_BYTES = 1.5 * MIB
 export const XORB_BUFFERS_IDLE_MAX = 32
+/** Less than this gets memory of its own: a small file need not hold a large buffer. */
+export const XORB_BUFFERED_MIN_BYTES = 384 * KIB
 
 /** The same when decoded, so that no upload holds a worker for long by compressing well. */
 export const XORB_BATCH_RAW_BYTES = 4 * MIB

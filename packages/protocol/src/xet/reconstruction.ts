@@ -79,6 +79,8 @@ export interface WalkStep extends FetchRange {
   /** Raw hashes that the decoded chunks must have, one after the other, and their bytes together. */
   chunkHashes: Uint8Array
   rawBytes: number
+  /** Length of each chunk when decoded. */
+  chunkLengths: number[]
   skipBytes: number
   takeBytes: number
 }
@@ -114,6 +116,7 @@ export async function* walkReconstruction(
         ...physicalRange(table, chunkStart, chunkEnd),
         chunkHashes: table.hashes(chunkStart, chunkEnd),
         rawBytes,
+        chunkLengths: lengthsOf(table, chunkStart, chunkEnd),
         skipBytes,
         takeBytes,
       }
@@ -122,6 +125,13 @@ export async function* walkReconstruction(
       chunkStart = chunkEnd
     }
   }
+}
+
+function lengthsOf(table: ChunkTable, start: number, end: number): number[] {
+  return Array.from(
+    { length: end - start },
+    (_, index) => table.rawStart(start + index + 1) - table.rawStart(start + index),
+  )
 }
 
 /** A term and which of its decoded bytes are wanted, from `wantedStart` to before `wantedEnd`. */

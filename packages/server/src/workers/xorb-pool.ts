@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { FormatError } from '@cairn/protocol/errors'
 
 import { BufferPool } from '../buffer-pool.ts'
-import { XORB_BUFFER_BYTES, XORB_BUFFERS_IDLE_MAX } from '../limits.ts'
+import { XORB_BUFFER_BYTES, XORB_BUFFERED_MIN_BYTES, XORB_BUFFERS_IDLE_MAX } from '../limits.ts'
 import type { XorbJob, XorbReply } from './xorb-worker.ts'
 
 // Type stripping runs the source in the checkout; a published package has the compiled file beside this one.
@@ -43,6 +43,13 @@ export class XorbPool implements AsyncDisposable {
   /** Jobs that no thread has taken yet. */
   get waiting(): number {
     return this.#queue.length
+  }
+
+  /** Memory for a run or what it decodes to. `buffers.give` takes it back, or lets it go. */
+  memory(sizeBytes: number): Uint8Array<ArrayBuffer> {
+    return sizeBytes < XORB_BUFFERED_MIN_BYTES
+      ? new Uint8Array(sizeBytes)
+      : this.buffers.take().subarray(0, sizeBytes)
   }
 
   /** Runs a job. Its memory is not readable until the result gives it back. Rejects with FormatError. */

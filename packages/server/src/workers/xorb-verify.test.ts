@@ -89,7 +89,7 @@ it.each([
     rawBytes: table.rawStart(end) - table.rawStart(start),
   }
   const decode = (expected: typeof run) => {
-    const buffer = pool.buffers.take().subarray(0, serialized.length)
+    const buffer = pool.memory(serialized.length)
     buffer.set(serialized)
     return decodeChunks(pool, buffer, expected)
   }

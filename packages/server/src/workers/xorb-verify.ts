@@ -115,14 +115,14 @@ export async function verifyXorb(
 
 /**
  * The content of a run of stored chunks, verified against their raw hashes: FormatError means that the store has
- * rotted. `serialized` is memory of `pool.buffers` and used up; what comes back is the receiver's to give back there.
+ * rotted. `serialized`, from `pool.memory`, is used up; what comes back is the receiver's to give back.
  */
 export async function decodeChunks(
   pool: XorbPool,
   serialized: Uint8Array<ArrayBuffer>,
   { chunkHashes, rawBytes }: { chunkHashes: Uint8Array; rawBytes: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const into = pool.buffers.take().subarray(0, rawBytes)
+  const into = pool.memory(rawBytes)
   if (chunkHashes.length <= XORB_INLINE_CHUNKS_MAX * XET_HASH_BYTES) {
     decodeInline(serialized, chunkHashes, into, 0)
     pool.buffers.give(serialized)

@@ -1,17 +1,27 @@
 /** A Xet file for clients that know nothing of Xet: decoded by the hub as it is sent (xet.md §10). */
 import { HubError } from '@cairn/protocol/errors'
+import { XET_HASH_BYTES } from '@cairn/protocol/xet/hash'
 import { walkReconstruction, type WalkStep } from '@cairn/protocol/xet/reconstruction'
+import { createFileHash } from '@cairn/protocol/xet/tree-hash'
 
-import { BRIDGE_STEP_RAW_MAX_BYTES, BRIDGE_STEPS_AHEAD } from '../../limits.ts'
+import {
+  BRIDGE_STEP_MAX_BYTES,
+  BRIDGE_STEP_MIN_BYTES,
+  BRIDGE_STEPS_AHEAD_MAX,
+  BRIDGES_HELD_MAX_BYTES,
+} from '../../limits.ts'
 import type { ByteRange } from '../../store/blobs/blob-store.ts'
 import type { RepoRow, StoredContent } from '../../store/catalog/catalog.ts'
 import { xorbKey } from '../../store/keys.ts'
 import { decodeChunks } from '../../workers/xorb-verify.ts'
-import { checked, sha256Check, type Content } from '../content.ts'
+import { checked, sha256Check, type Check, type Content } from '../content.ts'
 import type { OpsContext } from '../context.ts'
 import { tableOf } from './tables.ts'
 
-/** Every chunk is checked against its hash; a whole pass also against the file's sha256. */
+/**
+ * Every chunk is checked against its hash. A whole pass also against the file's sha256; where the hub has computed that
+ * itself, against the file's Xet hash instead, which says the same of the same chunks and costs a twentieth.
+ */
 export function openXetFile(
   ctx: OpsContext,
   repo: RepoRow,
@@ -23,11 +33,26 @@ export function openXetFile(
       // Not before: its terms may be long, and a HEAD does not need them.
       const file = await ctx.catalog.rows.xet.getFile(repo.id, stored.xetHash)
       if (file === null) throw new HubError('Internal', `The Xet file ${stored.xetHash} is gone`)
-      const bytes = decodeRange(ctx, file, file.terms, range ?? null)
-      return range === undefined
-        ? checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }, sha256Check(stored.oid))
-        : bytes
+      if (range !== undefined) return decodeRange(ctx, file, file.terms, range)
+      const { check, onStep } = stored.isProven
+        ? recipeCheck(ctx, stored.xetHash)
+        : { check: sha256Check(stored.oid), onStep: undefined }
+      const bytes = decodeRange(ctx, file, file.terms, null, onStep)
+      return checked(bytes, { oid: stored.oid, sizeBytes: file.sizeBytes }, check)
     },
+  }
+}
+
+/** That the chunks which are decoded are those that give the file its name. */
+function recipeCheck(ctx: OpsContext, xetHash: string): { check: Check; onStep: (step: WalkStep) => void } {
+  const hash = createFileHash(ctx.primitives)
+  return {
+    onStep({ chunkHashes, chunkLengths }) {
+      chunkLengths.forEach((length, index) =>
+        hash.add(chunkHashes.subarray(index * XET_HASH_BYTES, (index + 1) * XET_HASH_BYTES), length),
+      )
+    },
+    check: { update: () => undefined, isSound: () => hash.finish() === xetHash },
   }
 }
 
@@ -37,13 +62,11 @@ export async function* decodeRange(
   { domainId }: { domainId: string },
   terms: Uint8Array,
   range: ByteRange | null,
+  onStep: (step: WalkStep) => void = () => undefined,
 ): AsyncGenerator<Uint8Array> {
-  const steps = walkReconstruction(
-    terms,
-    range,
-    (xorb) => tableOf(ctx, domainId, xorb),
-    BRIDGE_STEP_RAW_MAX_BYTES,
-  )
+  bridges += 1
+  const { stepBytes, aheadMax } = paceAmong(bridges)
+  const steps = walkReconstruction(terms, range, (xorb) => tableOf(ctx, domainId, xorb), stepBytes)
   // While one step is sent the next ones are read and decoded.
   const ahead: Promise<Uint8Array>[] = []
   let sent: Uint8Array | null = null
@@ -54,18 +77,35 @@ export async function* decodeRange(
     if (sent !== null) ctx.xorbs.buffers.give(sent)
     sent = bytes
   }
-  for await (const step of steps) {
-    if (ahead.length > BRIDGE_STEPS_AHEAD) yield* oldest()
-    const decoding = decodeStep(ctx, domainId, step)
-    // Awaited some steps later; until then a failure must not count as unhandled.
-    decoding.catch(() => undefined)
-    ahead.push(decoding)
+  try {
+    for await (const step of steps) {
+      if (ahead.length > aheadMax) yield* oldest()
+      onStep(step)
+      const decoding = decodeStep(ctx, domainId, step)
+      // Awaited some steps later; until then a failure must not count as unhandled.
+      decoding.catch(() => undefined)
+      ahead.push(decoding)
+    }
+    while (ahead.length > 0) yield* oldest()
+  } finally {
+    bridges -= 1
   }
-  while (ahead.length > 0) yield* oldest()
+}
+
+/** Files being decoded. A client that takes nothing keeps what was made for it for as long as it likes. */
+let bridges = 0
+
+/** The more there are, the less each holds: a step that is sent, one that was, those ahead, each also as it was stored. */
+function paceAmong(count: number): { stepBytes: number; aheadMax: number } {
+  const shareBytes = BRIDGES_HELD_MAX_BYTES / count
+  let stepBytes = BRIDGE_STEP_MAX_BYTES
+  while (stepBytes > BRIDGE_STEP_MIN_BYTES && 3 * 2 * stepBytes > shareBytes) stepBytes /= 2
+  const aheadMax = Math.floor(shareBytes / (2 * stepBytes)) - 2
+  return { stepBytes, aheadMax: Math.min(Math.max(aheadMax, 1), BRIDGE_STEPS_AHEAD_MAX) }
 }
 
 async function decodeStep(ctx: OpsContext, domainId: string, step: WalkStep): Promise<Uint8Array> {
-  const serialized = ctx.xorbs.buffers.take().subarray(0, step.byteEnd - step.byteStart + 1)
+  const serialized = ctx.xorbs.memory(step.byteEnd - step.byteStart + 1)
   await ctx.blobs.readInto(xorbKey(domainId, step.xorb), step.byteStart, serialized)
   const decoded = await decodeChunks(ctx.xorbs, serialized, step)
   return decoded.subarray(step.skipBytes, step.skipBytes + step.takeBytes)
