@@ -1,8 +1,10 @@
-/**
- * A blob store whose n-th call fails, for stories of the kind «whatever fails, nothing half-done is visible»: fail at
- * call 1, 2, 3 … until the story passes. Clean-up (abort, disposal) is not counted and never fails.
- */
 import type { BlobStore, PartStore, Staged } from '@cairn/server/store/blobs/blob-store'
+/**
+ * A store whose n-th call fails, for stories of the kind «whatever fails, nothing half-done is visible»: fail at call 1,
+ * 2, 3 … until the story passes. Clean-up (abort, disposal) is not counted and never fails. Blob store and catalog can
+ * share a count, and the fault can be the last thing that happens, as when the process is killed.
+ */
+import type { Catalog } from '@cairn/server/store/catalog/catalog'
 
 export class InjectedFault extends Error {
   constructor(call: number, name: string) {
@@ -37,31 +39,73 @@ export async function failEachCall(
   }
 }
 
-/**
- * The store, but its `failing`-th call throws: an `InjectedFault`, or what `makeFault` makes. Each chunk read and each
- * entry listed is a call.
- */
-export function failAtCall(
-  store: BlobStore,
-  failing: number,
-  timing: FaultTiming,
-  makeFault: (call: number, name: string) => Error = (call, name) => new InjectedFault(call, name),
-): BlobStore {
-  let calls = 0
+/** What the system says when a disk is full (`ENOSPC`) or does not take what it should (`EIO`). */
+export function systemFault(code: 'ENOSPC' | 'EIO'): (call: number, name: string) => Error {
+  return (call, name) => Object.assign(new Error(`${code}: injected at call ${call}: ${name}`), { code })
+}
 
-  async function call<T>(
-    name: string,
-    work: () => Promise<T>,
-    undo?: (done: T) => Promise<void>,
-  ): Promise<T> {
-    const number = ++calls
-    if (number === failing && timing === 'before') throw makeFault(number, name)
+export interface FaultPlan {
+  /** Which call, counted from 1. */
+  failing: number
+  timing: FaultTiming
+  /** Every later call fails, too, and does nothing: the process is gone. */
+  isDeadly?: boolean
+  makeFault?: (call: number, name: string) => Error
+}
+
+/** Counts the calls of everything that is wrapped with it. */
+export class CountedCalls {
+  readonly #plan: Required<FaultPlan>
+  #count = 0
+
+  constructor(plan: FaultPlan) {
+    this.#plan = { isDeadly: false, makeFault: (call, name) => new InjectedFault(call, name), ...plan }
+  }
+
+  /** Whether the fault has happened. */
+  get hasFailed(): boolean {
+    return this.#count >= this.#plan.failing
+  }
+
+  async run<T>(name: string, work: () => Promise<T>, undo?: (done: T) => Promise<void>): Promise<T> {
+    const { failing, timing, isDeadly, makeFault } = this.#plan
+    const number = ++this.#count
+    const isFailing = number === failing
+    if ((isFailing && timing === 'before') || (isDeadly && number > failing)) throw makeFault(number, name)
     const done = await work()
-    if (number !== failing) return done
+    if (!isFailing) return done
     // The caller gets nothing that it could release, as when a reply is lost and the peer gives up.
     await undo?.(done)
     throw makeFault(number, name)
   }
+}
+
+/** The store, but its `failing`-th call throws: an `InjectedFault`, or what `makeFault` makes. */
+export function failAtCall(
+  store: BlobStore,
+  failing: number,
+  timing: FaultTiming,
+  makeFault?: FaultPlan['makeFault'],
+): BlobStore {
+  const plan = { failing, timing, ...(makeFault === undefined ? {} : { makeFault }) }
+  return faultyStore(store, new CountedCalls(plan))
+}
+
+/** A transaction is one call; `after`: it has committed. Reads outside of one are not counted. */
+export function faultyCatalog(catalog: Catalog, calls: CountedCalls): Catalog {
+  return {
+    rows: catalog.rows,
+    get epoch() {
+      return catalog.epoch
+    },
+    tx: (work) => calls.run('tx', () => catalog.tx(work)),
+    [Symbol.asyncDispose]: () => catalog[Symbol.asyncDispose](),
+  }
+}
+
+/** Each chunk read and each entry listed is a call. */
+export function faultyStore(store: BlobStore, calls: CountedCalls): BlobStore {
+  const call: CountedCalls['run'] = (name, work, undo) => calls.run(name, work, undo)
 
   async function* each<T>(name: string, items: AsyncIterable<T>): AsyncGenerator<T> {
     const iterator = items[Symbol.asyncIterator]()
