@@ -24,6 +24,7 @@ import type { Share } from './byte-budget.ts'
 import { CommitPaths } from './commit-paths.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
+import { assertRoom } from './quotas.ts'
 import { readCommit, resolveRevisionOrUnborn, revisionNotFound, UNBORN } from './revisions.ts'
 import { blobFacts, entryAt, isFile, isFolder, readTextFile, readTree } from './trees.ts'
 import { emptyTree, writeCommit } from './write-commit.ts'
@@ -84,7 +85,7 @@ export async function applyCommit(
   const author = assertUser(principal)
   await branchOf(ctx, repo, revision)
   using buffer = ctx.budgets.commits.open()
-  const { plan, blobs } = await receive(ctx, repo, operations, buffer)
+  const { plan, blobs, inlineBytes } = await receive(ctx, repo, operations, buffer)
   const { summary, description, parentCommit } = plan.header
   const message = description === '' ? summary : `${summary}\n\n${description}`
 
@@ -104,6 +105,7 @@ export async function applyCommit(
     }
     const draft = await draftTree(ctx, current, head, plan)
     if (draft.rootOid === head.treeOid && !isFirst) return head.oid
+    await assertRoom(ctx, current, inlineBytes)
     const objects = [...blobs, ...draft.objects, ...(draft.rootOid === EMPTY_TREE_OID ? [emptyTree] : [])]
     const oid = await writeCommit(ctx, current, {
       treeOid: draft.rootOid,
@@ -139,6 +141,8 @@ interface Received {
   plan: CommitPlan<InlineBlob>
   /** Blobs of inline files that are not written yet. */
   blobs: NewObject[]
+  /** Of all inline contents. */
+  inlineBytes: number
 }
 
 /** What takes the place of an inline content once its blob is made. */
@@ -162,6 +166,7 @@ async function receive(
   const paths = new CommitPaths()
   let blobs: NewObject[] = []
   let bufferedBytes = 0
+  let inlineBytes = 0
   for await (const operation of operations) {
     if (folded.length > COMMIT_OPERATIONS_MAX)
       throw new HubError('TooLarge', `A commit has at most ${COMMIT_OPERATIONS_MAX} operations`)
@@ -176,6 +181,7 @@ async function receive(
     blobs.push(blob)
     const bytes = operation.content.length + COMMIT_OPERATION_BYTES
     bufferedBytes += bytes
+    inlineBytes += operation.content.length
     const isHeld = bufferedBytes <= COMMIT_BUFFER_FREE_BYTES || buffer.grow(bytes)
     if (!isHeld || bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
       await ctx.git.write(repo.id, blobs)
@@ -184,7 +190,7 @@ async function receive(
       buffer.giveBack()
     }
   }
-  return { plan: foldOperations(folded), blobs }
+  return { plan: foldOperations(folded), blobs, inlineBytes }
 }
 
 function pathsOf(operation: CommitOperation): string[] {
