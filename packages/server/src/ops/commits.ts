@@ -47,26 +47,36 @@ export async function preupload(
   const ignore = parseIgnore(`${await stored('.gitignore')}\n${request.gitIgnore ?? ''}`)
   const budget = requestBudget()
   const files: PreuploadReplyFile[] = []
+  let moreBytes = 0
   for (const file of request.files) {
     const decision = decideUpload({ ...file, attributes, ignore, budget })
-    files.push({ path: file.path, ...decision, oid: await contentId(ctx, repo, commit, file.path) })
+    const now = await contentAt(ctx, repo, commit, file.path)
+    files.push({ path: file.path, ...decision, oid: now?.oid ?? null })
+    // A large file of the same size is most likely the same file.
+    if (decision.uploadMode === 'lfs' && !decision.shouldIgnore && now?.largeBytes !== file.sizeBytes)
+      moreBytes += file.sizeBytes
     // Patterns made to be slow cost some forty milliseconds a file; others get their turn in between.
     await pause()
   }
+  // Of what is refused later Xet's own library tells the status only.
+  await assertRoom(ctx, repo, moreBytes)
   return { commit, files }
 }
 
-/** sha256 of a file that lies in LFS or Xet, git's blob id of a regular one, null where there is none. */
-async function contentId(
+/**
+ * A file by the sha256 and the size of what lies in LFS or Xet, a regular one by git's blob id; null where there is
+ * none.
+ */
+async function contentAt(
   ctx: OpsContext,
   repo: RepoRow,
   commit: CommitRecord,
   path: string,
-): Promise<string | null> {
+): Promise<{ oid: string; largeBytes: number | null } | null> {
   const entry = await entryAt(ctx, repo.id, commit, path)
   if (entry === null || !isFile(entry)) return null
-  const facts = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid)
-  return facts?.lfs?.oid ?? entry.oid
+  const { lfs } = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid) ?? {}
+  return { oid: lfs?.oid ?? entry.oid, largeBytes: lfs?.sizeBytes ?? null }
 }
 
 /**
