@@ -68,10 +68,16 @@ function buildProgram(io: CliIo): Command {
       'how often such contents are looked for; 0: only by hand (CAIRN_GC_INTERVAL_HOURS; 24)',
     )
     .option(
+      '--account-quota <size>',
+      'what a user or an organization may store, e.g. 500GB (CAIRN_ACCOUNT_QUOTA; none)',
+    )
+    .option('--repo-quota <size>', 'what a repository may store (CAIRN_REPO_QUOTA; none)')
+    .option(
       '--rate-limits <choice>',
       'off, auth (wrong credentials only), on, or numbers like api=1000,window=300 (CAIRN_RATE_LIMITS; auth)',
     )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or silent (CAIRN_LOG_LEVEL; warn)')
+    .option('--log-format <format>', 'json or pretty (CAIRN_LOG_FORMAT; pretty on a terminal)')
     .addHelpText(
       'after',
       '\nExamples:\n  $ cairn serve\n  $ cairn serve --data /srv/cairn --host 0.0.0.0 --public-url https://hub.example.org\n  $ cairn serve --port 0 --bootstrap users.json',

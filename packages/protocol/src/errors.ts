@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   Quarantined: { status: 409, message: 'What was uploaded as this file has another sha256' },
   StaleParent: { status: 412, message: 'The branch has moved since the parent commit' },
   TooLarge: { status: 413, message: 'Too large' },
+  QuotaExceeded: { status: 413, message: 'Storage quota exceeded' },
   LengthRequired: { status: 411, message: 'Content-Length is required' },
   RangeNotSatisfiable: { status: 416, message: 'The range lies outside the content' },
   UnsupportedMediaType: { status: 415, message: 'Unsupported media type' },

@@ -33,6 +33,9 @@ test('without any choice the hub serves this machine only, from the current dire
     gcIntervalHours: 24,
     rateLimits: { windowS: 300, failures: 100, quotas: null },
     logLevel: 'warn',
+    logFormat: 'json',
+    accountQuotaBytes: null,
+    repoQuotaBytes: null,
   })
 })
 
@@ -68,6 +71,9 @@ test('variables choose, flags win, empty variables are absent', () => {
     gcIntervalHours: 0,
     rateLimits: { windowS: 300, failures: null, quotas: null },
     logLevel: 'warn',
+    logFormat: 'json',
+    accountQuotaBytes: null,
+    repoQuotaBytes: null,
   })
 })
 

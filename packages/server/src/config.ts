@@ -14,6 +14,7 @@ import {
   GC_HOURS_MAX,
   GC_INTERVAL_HOURS,
 } from './limits.ts'
+import { parseBytes } from './ops/byte-size.ts'
 import { FAILURES_ONLY, parseRateLimits, type RateLimits } from './ops/rate-limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
 import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
@@ -38,11 +39,18 @@ export interface Config {
   gcGraceHours: number
   /** From one run of collection to the next; 0: only by hand. */
   gcIntervalHours: number
+  /** Bytes that an account, or a repository, may have when nothing else was chosen for it; null: any number. */
+  accountQuotaBytes: number | null
+  repoQuotaBytes: number | null
   rateLimits: RateLimits
   logLevel: LogLevel
+  logFormat: LogFormat
 }
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+/** `pretty` is for people. */
+export const LOG_FORMATS = ['json', 'pretty'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface ConfigFlags {
@@ -55,14 +63,19 @@ export interface ConfigFlags {
   deleteGrace?: string | undefined
   gcGrace?: string | undefined
   gcInterval?: string | undefined
+  accountQuota?: string | undefined
+  repoQuota?: string | undefined
   rateLimits?: string | undefined
   logLevel?: string | undefined
+  logFormat?: string | undefined
 }
 
 export interface ConfigSources {
   flags: ConfigFlags
   env: NodeJS.ProcessEnv
   cwd: string
+  /** Whether people read the log as it is written. */
+  isLogWatched?: boolean
 }
 
 /** One or more values that cannot be used; one line each. */
@@ -73,7 +86,7 @@ export class ConfigError extends Error {
   }
 }
 
-export function readConfig({ flags, env, cwd }: ConfigSources): Config {
+export function readConfig({ flags, env, cwd, isLogWatched = false }: ConfigSources): Config {
   const problems: string[] = []
 
   /** The value of a flag, else of a variable, parsed; the default when both are absent or the value is bad. */
@@ -112,6 +125,20 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
     adminToken: setting<string | null>(undefined, null, 'CAIRN_ADMIN_TOKEN', null, parseToken),
     trustedProxies: setting<string[]>(undefined, null, 'CAIRN_TRUSTED_PROXIES', [], parseProxies),
     dedupDomain: setting(undefined, null, 'CAIRN_DEDUP_DOMAIN', 'owner', oneOf(['owner', 'instance'])),
+    accountQuotaBytes: setting<number | null>(
+      flags.accountQuota,
+      '--account-quota',
+      'CAIRN_ACCOUNT_QUOTA',
+      null,
+      parseQuota,
+    ),
+    repoQuotaBytes: setting<number | null>(
+      flags.repoQuota,
+      '--repo-quota',
+      'CAIRN_REPO_QUOTA',
+      null,
+      parseQuota,
+    ),
     deleteGraceHours: setting(
       flags.deleteGrace,
       '--delete-grace',
@@ -139,6 +166,13 @@ export function readConfig({ flags, env, cwd }: ConfigSources): Config {
       'CAIRN_RATE_LIMITS',
       FAILURES_ONLY,
       parseRateLimits,
+    ),
+    logFormat: setting<LogFormat>(
+      flags.logFormat,
+      '--log-format',
+      'CAIRN_LOG_FORMAT',
+      isLogWatched ? 'pretty' : 'json',
+      oneOf(LOG_FORMATS),
     ),
     logLevel: setting<LogLevel>(flags.logLevel, '--log-level', 'CAIRN_LOG_LEVEL', 'warn', oneOf(LOG_LEVELS)),
   }
@@ -170,6 +204,14 @@ function hoursUpTo(max: number): (text: string) => number {
       throw new Error(`'${printable(text)}' is not a time: give hours from 0 (none) to ${max}`)
     return hours
   }
+}
+
+function parseQuota(text: string): number | null {
+  if (text === 'none') return null
+  const bytes = parseBytes(text)
+  if (bytes === null)
+    throw new Error(`'${printable(text)}' is not a quota: give bytes like 500GB or 1.5TiB, or none`)
+  return bytes
 }
 
 function parseHost(text: string): string {

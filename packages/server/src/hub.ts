@@ -13,6 +13,7 @@ import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
+import { adminStorage } from './ops/admin-storage.ts'
 import { hubWork } from './ops/admin-work.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
 import { Budgets } from './ops/byte-budget.ts'
@@ -22,6 +23,7 @@ import type { Log, OpsContext } from './ops/context.ts'
 import { DownloadCounter } from './ops/downloads.ts'
 import { KeyedQueue } from './ops/keyed-queue.ts'
 import { repairDirty } from './ops/land.ts'
+import { PendingUploads } from './ops/quotas.ts'
 import { RemovalGate } from './ops/removal-gate.ts'
 import { Signer } from './ops/signer.ts'
 import { Traffic } from './ops/traffic.ts'
@@ -80,6 +82,8 @@ export async function createHub(
     traffic: new Traffic(),
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
+    quotas: { accountBytes: config.accountQuotaBytes, repoBytes: config.repoQuotaBytes },
+    pendingUploads: new PendingUploads(),
     deleteGraceMs: config.deleteGraceHours * 3600_000,
     collectGraceMs: config.gcGraceHours * 3600_000,
     clock,
@@ -87,11 +91,19 @@ export async function createHub(
     log,
   }
   await repairDirty(ops)
-  const deps: AdminDeps = { catalog, clock, random, repos: adminRepos(ops), work: hubWork(ops) }
+  const deps: AdminDeps = {
+    catalog,
+    clock,
+    random,
+    repos: adminRepos(ops),
+    work: hubWork(ops),
+    storage: adminStorage(ops),
+  }
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,
     isTrustedPeer: trustedPeers(config.trustedProxies),
     rateLimits: config.rateLimits,
+    logRequests: ['info', 'debug', 'trace'].includes(config.logLevel),
   })
   const housekeeping = opening.use(startHousekeeping(ops))
   const jobs = opening.use(startJobs(ops, housekeeping.note))

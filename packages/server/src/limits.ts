@@ -189,6 +189,14 @@ export const POSTGRES_IDLE_MS = 60_000
 export const POSTGRES_TRANSACTION_IDLE_MS = 30_000
 /** Rows that a copy of a catalog holds at a time; a row of `xorbs` has up to some hundred KiB. */
 export const COPY_BATCH_ROWS = 250
+/** Xorbs that no shard has come for are counted for so many repositories, as long as the lease of an upload. */
+export const PENDING_UPLOADS_MAX = 10_000
+/** How long the room that a repository has left is believed while its xorbs arrive; its shard is measured anew. */
+export const UPLOAD_ALLOWANCE_MS = 30_000
+/** Failed jobs that `cairn admin stats` names. */
+export const STATS_FAILED_EVENTS_MAX = 20
+/** Of the path of a request, in the log. */
+export const LOGGED_PATH_MAX_CHARS = 500
 /** How old the counts of rows that `/metrics` shows may be. */
 export const METRICS_CATALOG_MS = 60_000
 /** Why a job failed, as kept with its event. */

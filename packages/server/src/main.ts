@@ -13,7 +13,7 @@ import type { Config } from './config.ts'
 import { assertUsable, openDataDir } from './data-dir.ts'
 import { createHub, type Hub } from './hub.ts'
 import { BOOTSTRAP_FILE_MAX_BYTES, STOP_MS } from './limits.ts'
-import { openLog } from './log.ts'
+import { openLog, type LogChoice } from './log.ts'
 import type { AdminRequest } from './ops/admin.ts'
 import {
   applyBootstrap,
@@ -38,7 +38,7 @@ export async function serve(config: Config, { stdout, isTty }: ServeOutput): Pro
   await assertUsable(config.dataDir)
   await assertListenable(config)
 
-  const log = openLog(config.logLevel)
+  const log = openLog(logOf(config))
   await using dataDir = await openDataDir(config.dataDir, { random: randomBytes })
   const hub = await createHub(
     { ...config, rateLimits: rateLimitsAsked(bootstrap?.rateLimits, config.rateLimits) },
@@ -86,13 +86,17 @@ export interface Administration extends AsyncDisposable {
 export async function openToAdminister(config: Config): Promise<Administration> {
   await using opening = new AsyncDisposableStack()
   const dataDir = opening.use(await openDataDir(config.dataDir, { random: randomBytes, mustExist: true }))
-  const hub = await createHub(config, dataDir, openLog(config.logLevel))
+  const hub = await createHub(config, dataDir, openLog(logOf(config)))
   opening.defer(() => hub.close())
   const opened = opening.move()
   return {
     admin: (request) => hub.admin(request),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+function logOf({ logLevel, logFormat }: Config): LogChoice {
+  return { level: logLevel, format: logFormat }
 }
 
 async function readBootstrap(path: string): Promise<Bootstrap> {

@@ -17,7 +17,13 @@ const NOTED_BY_THE_WAY: Readonly<Record<string, readonly string[]>> = {
   xorbs: ['touched_at'],
   xet_files: ['sha256'],
 }
-const LEFT_OUT: ReadonlySet<string> = new Set(['outbox', 'sqlite_sequence', 'dedup_epochs', 'path_versions'])
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'outbox',
+  'sqlite_sequence',
+  'dedup_epochs',
+  'path_versions',
+  'repo_git_sizes',
+])
 
 export interface HubState {
   /** Rows as JSON by table. */

@@ -57,6 +57,8 @@ export interface StartHubOptions extends HubOptions {
   env?: Record<string, string>
   /** Takes up an earlier hub's directory instead of a fresh one; it is then left in place. */
   dataDir?: string
+  /** Gets log lines; standard error when absent. */
+  writeLog?: (line: string) => void
   /**
    * URL of PostgreSQL; null for SQLite. When absent, `CAIRN_TEST_DATABASE` decides: `postgres` gives every data
    * directory a schema of its own in the run's PostgreSQL.
@@ -69,6 +71,7 @@ export async function startHub({
   env,
   dataDir: given,
   database,
+  writeLog,
   ...options
 }: StartHubOptions = {}): Promise<TestHub> {
   const path = given ?? (await mkdtemp(join(tmpdir(), 'cairn-test-')))
@@ -83,7 +86,12 @@ export async function startHub({
     cwd: path,
   })
   const dataDir = await openDataDir(path, { random: options.random ?? randomBytes })
-  const hub = await createHub(config, dataDir, openLog(config.logLevel), options)
+  const hub = await createHub(
+    config,
+    dataDir,
+    openLog({ level: config.logLevel, format: config.logFormat }, writeLog),
+    options,
+  )
   await applyBootstrap(hub.deps, parseBootstrap(JSON.stringify(BOOTSTRAP)))
   const root = await hub.ops.catalog.rows.accounts.getByName('root')
   if (root !== null) await hub.ops.catalog.tx((rows) => rows.accounts.update(root.id, { isAdmin: true }))

@@ -10,9 +10,11 @@ import type { AdminAnswer } from './print.ts'
 /** The largest secret that is read from a file or from stdin. */
 const TOKEN_FILE_MAX_BYTES = 16 * 1024
 
+const QUOTA = 'show or set what may be stored: a size like 500GB, none, or default for what the hub has'
+
 interface AdminRequest {
   resource: string
-  verb: 'create' | 'list' | 'delete' | 'restore' | 'repack'
+  verb: 'create' | 'list' | 'delete' | 'restore' | 'repack' | 'quota'
   args: Record<string, unknown>
 }
 
@@ -72,6 +74,7 @@ Examples:
     .option('--email <address>')
     .option('--admin', 'may administer this hub')
   leaf(user, 'list', 'list users', () => request('user', 'list', {}))
+  leaf(user, 'quota <name> [size]', QUOTA, ([name, quota]) => request('user', 'quota', { name, quota }))
   leaf(user, 'delete <name>', 'delete a user who owns no repositories', ([name]) =>
     request('user', 'delete', { name }),
   )
@@ -83,6 +86,7 @@ Examples:
     .option('--id <id>', 'a chosen id')
     .option('--fullname <text>')
   leaf(org, 'list', 'list organizations', () => request('org', 'list', {}))
+  leaf(org, 'quota <name> [size]', QUOTA, ([name, quota]) => request('org', 'quota', { name, quota }))
   leaf(org, 'delete <name>', 'delete an organization that owns nothing', ([name]) =>
     request('org', 'delete', { name }),
   )
@@ -168,6 +172,11 @@ Examples:
     .option('--type <type>', 'model, dataset or space', 'model')
     .option('--registry <org/slug>', 'in another registry than the default one')
     .option('--as <id>', 'under another NAMESPACE/NAME, when its own is taken')
+  leaf(repo, 'quota <id> [size]', QUOTA, ([id, quota], o) =>
+    request('repo', 'quota', { ...repoArgs(id, o), quota }),
+  )
+    .option('--type <type>', 'model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'in another registry than the default one')
   leaf(repo, 'repack <id>', 'pack what has gathered in a repository now, beside requests', ([id], o) =>
     request('repo', 'repack', { ...repoArgs(id, o), prune: o['prune'] }),
   )
@@ -184,6 +193,16 @@ Examples:
     request('registry', 'delete', { registry: name }),
   )
 
+  admin
+    .command('stats')
+    .description('how much there is of everything, what waits and what has failed')
+    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+    .option('--endpoint <url>', 'a hub elsewhere, with the token in HF_TOKEN')
+    .option('--json', 'print the answer as JSON')
+    .action(async (options: Options) => {
+      const { printStats } = await import('./stats.ts')
+      await printStats(targetOf(options), options['json'] === true, io)
+    })
   addMaintenance(admin, io)
 
   admin

@@ -12,6 +12,7 @@ const DONE = {
   restore: 'Restored',
   list: 'Found',
   repack: 'Packed',
+  quota: 'Quota of the',
 } as const
 
 export function printAnswer(

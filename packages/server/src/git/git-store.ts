@@ -124,6 +124,8 @@ export interface GitStore extends AsyncDisposable {
   /** A place for what a client's push brings. Disposing of it takes away what was not accepted. */
   receive(repoId: string, client: string, signal: AbortSignal): Promise<Incoming>
   load(): GitLoad
+  /** Bytes of its objects on disk. */
+  sizeOf(repoId: string): Promise<number>
   /** Runs `git fsck --strict --full`; the lines it complained with, empty when clean. */
   fsck(repoId: string): Promise<string[]>
 }

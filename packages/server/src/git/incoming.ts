@@ -17,6 +17,7 @@ import {
   PUSH_MAX_BYTES,
 } from '../limits.ts'
 import { deepestDelta } from './delta-depth.ts'
+import { sizeOfObjects } from './disk-size.ts'
 import { syncFolder } from './durable.ts'
 import { PackRefusedError } from './git-store.ts'
 import { GroupReader } from './group-reader.ts'
@@ -77,6 +78,11 @@ export class Incoming implements AsyncDisposable {
   /** Reads what has arrived, and what the repository has, much at once. */
   get objects(): GroupReader {
     return this.#unpacked().objects
+  }
+
+  /** Bytes of what has arrived. */
+  async size(): Promise<number> {
+    return sizeOfObjects(this.#gitDir)
   }
 
   /** Moves what has arrived into the repository, durably. */

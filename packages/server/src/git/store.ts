@@ -31,6 +31,7 @@ import {
 import { busy } from './busy.ts'
 import { CatFilePool } from './cat-file.ts'
 import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
+import { sizeOfObjects } from './disk-size.ts'
 import { syncFolder } from './durable.ts'
 import {
   type CommitRecord,
@@ -307,6 +308,10 @@ export class BareGitStore implements GitStore {
     )
     if (exit.code !== 0 && complaints.length === 0) complaints.push(failure(args, exit).message)
     return complaints.slice(0, FSCK_LINES_MAX)
+  }
+
+  async sizeOf(repoId: string): Promise<number> {
+    return sizeOfObjects(this.gitDir(repoId))
   }
 
   load(): GitLoad {

@@ -11,7 +11,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { REPO_TYPES, type RepoType } from '@cairn/protocol/repo-id'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
-import { KEEP_ALIVE_MS, REQUEST_ID_MAX_CHARS, URL_MAX_BYTES } from '../limits.ts'
+import { KEEP_ALIVE_MS, LOGGED_PATH_MAX_CHARS, REQUEST_ID_MAX_CHARS, URL_MAX_BYTES } from '../limits.ts'
 import { RepoMovedError, repoNotFound, type Principal } from '../ops/access.ts'
 import type { AdminDeps } from '../ops/admin.ts'
 import type { Log, OpsContext } from '../ops/context.ts'
@@ -44,6 +44,8 @@ export interface AppOptions {
   publicUrl: string | null
   isTrustedPeer: (peer: string | undefined) => boolean
   rateLimits: RateLimits
+  /** A line for each of them: who reads none need not pay for it. */
+  logRequests: boolean
 }
 
 /** What the path said before routing, on the raw request, which Fastify hands through. A WeakMap cost 2 µs a request. */
@@ -53,7 +55,8 @@ type RoutedRequest = IncomingMessage & { [ROUTED]?: RoutedPath }
 export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions): FastifyInstance {
   const gate = openGate(ops, options.rateLimits, options.isTrustedPeer)
   const publicPath = options.publicUrl === null ? '' : new URL(options.publicUrl).pathname.replace(/\/$/, '')
-  const elsewhere: Answering = { log: ops.log, tally: ops.traffic.of('none'), dialect: 'hub' }
+  const { logRequests } = options
+  const elsewhere: Answering = { log: ops.log, logRequests, tally: ops.traffic.of('none'), dialect: 'hub' }
   const app = Fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
@@ -83,7 +86,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
   for (const route of routes) {
     const tally = ops.traffic.of(familyOf(route.path))
     for (const pattern of expand(route.path)) {
-      const answering: Answering = { log: ops.log, tally, dialect: pattern.dialect }
+      const answering: Answering = { log: ops.log, logRequests, tally, dialect: pattern.dialect }
       app.route({
         method: route.method,
         url: pattern.path,
@@ -137,6 +140,7 @@ export function createApp(ops: OpsContext, admin: AdminDeps, options: AppOptions
 /** What all answers of a route have in common. */
 interface Answering {
   log: Log
+  logRequests: boolean
   tally: Tally
   dialect: ErrorDialect
 }
@@ -162,7 +166,15 @@ async function answer(
     await requestIds.run(requestId, () => answerAs(requestId, answering, request, reply.raw, handle))
   } finally {
     tally.open -= 1
-    tally.count(method, reply.raw.writableEnded ? reply.raw.statusCode : 0, performance.now() - since)
+    const ms = performance.now() - since
+    const status = reply.raw.writableEnded ? reply.raw.statusCode : 0
+    tally.count(method, status, ms)
+    // Without the query, which may hold a signature.
+    if (answering.logRequests) {
+      const path = (request.raw.url ?? '').split('?', 1)[0]?.slice(0, LOGGED_PATH_MAX_CHARS)
+      const from = request.raw.socket.remoteAddress
+      answering.log.info({ requestId, method, path, status, ms: Math.round(ms), from }, 'request')
+    }
   }
 }
 

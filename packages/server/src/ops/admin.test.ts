@@ -26,6 +26,11 @@ beforeEach(async () => {
       repack: record('repack'),
     },
     work: {},
+    storage: {
+      accountQuota: (_: Principal, ...args: unknown[]) => Promise.resolve([repoCalls.push(args)]) as never,
+      repoQuota: (_: Principal, ...args: unknown[]) => Promise.resolve([repoCalls.push(args)]) as never,
+      stats: () => Promise.reject(new Error('not asked for here')),
+    },
   })
 })
 afterEach(() => deps[Symbol.asyncDispose]())

@@ -27,8 +27,10 @@ import {
   setMember,
 } from './accounts.ts'
 import { checked, registryField, repoFields } from './admin-args.ts'
+import type { AdminStorageOps, QuotaChoice } from './admin-storage.ts'
 import type { HubWork } from './admin-work.ts'
 import { listAudit } from './audit-log.ts'
+import { parseBytes } from './byte-size.ts'
 import type { AccountDeps } from './change.ts'
 import { grantFields } from './grant-input.ts'
 import { createRegistry, deleteRegistry, listRegistries } from './registries.ts'
@@ -62,6 +64,7 @@ export interface AdminRepoOps {
 export interface AdminDeps extends AccountDeps {
   repos: AdminRepoOps
   work: HubWork
+  storage: AdminStorageOps
 }
 
 export interface AdminRequest {
@@ -69,6 +72,21 @@ export interface AdminRequest {
   verb: string
   args: Record<string, unknown>
 }
+
+/** Bytes as a number or as people write them; absent: what it is now. */
+const quotaField = z
+  .union([z.number(), z.string()])
+  .optional()
+  .transform((given, ctx): QuotaChoice => {
+    if (given === undefined || given === 'none' || given === 'default') return given
+    const bytes = parseBytes(String(given))
+    if (bytes !== null) return bytes
+    ctx.addIssue({
+      code: 'custom',
+      message: "a quota is given like 500GB or 1.5TiB, or as 'none' or 'default'",
+    })
+    return z.NEVER
+  })
 
 const AUDIT_PAGE_DEFAULT = 100
 const DAY_MS = 24 * 3600_000
@@ -102,6 +120,9 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       (deps, who, user) => createAccount(deps, who, { ...user, kind: 'user' }),
     ),
     list: action(z.strictObject({}), (deps, who) => listAccounts(deps, who, 'user')),
+    quota: action(z.strictObject({ name: nameField, quota: quotaField }), (deps, who, { name, quota }) =>
+      deps.storage.accountQuota(who, 'user', name, quota),
+    ),
     delete: action(z.strictObject({ name: nameField }), (deps, who, { name }) =>
       deleteAccount(deps, who, 'user', name),
     ),
@@ -112,6 +133,9 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       (deps, who, org) => createAccount(deps, who, { ...org, kind: 'org' }),
     ),
     list: action(z.strictObject({}), (deps, who) => listAccounts(deps, who, 'org')),
+    quota: action(z.strictObject({ name: nameField, quota: quotaField }), (deps, who, { name, quota }) =>
+      deps.storage.accountQuota(who, 'org', name, quota),
+    ),
     delete: action(z.strictObject({ name: nameField }), (deps, who, { name }) =>
       deleteAccount(deps, who, 'org', name),
     ),
@@ -190,6 +214,9 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       }),
       (deps, who, repo) => deps.repos.restore(who, repo),
     ),
+    quota: action(z.strictObject({ ...repoFields, quota: quotaField }), (deps, who, { quota, ...repo }) =>
+      deps.storage.repoQuota(who, repo, quota),
+    ),
     repack: action(z.strictObject({ ...repoFields, prune: z.boolean().default(false) }), (deps, who, repo) =>
       deps.repos.repack(who, repo),
     ),
@@ -200,13 +227,14 @@ const ACTIONS: Record<string, Record<string, Action>> = {
 export async function admin(deps: AdminDeps, principal: Principal, request: unknown): Promise<unknown> {
   assertInstanceAdmin(principal)
   const { resource, verb, args }: AdminRequest = checked(requestSchema, request)
+  if (resource === 'hub' && verb === 'stats') return deps.storage.stats(principal)
   if (resource === 'hub' && Object.hasOwn(deps.work, verb)) return deps.work[verb]!(principal, args)
   const verbs = Object.hasOwn(ACTIONS, resource) ? ACTIONS[resource] : undefined
   const run = verbs !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and repack), and hub with ${Object.keys(deps.work).join(', ')}`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and repack, and user, org and repo with quota), and hub with stats, ${Object.keys(deps.work).join(', ')}`,
     )
   return run(deps, principal, args)
 }

@@ -24,6 +24,7 @@ import type { Share } from './byte-budget.ts'
 import { CommitPaths } from './commit-paths.ts'
 import type { OpsContext } from './context.ts'
 import { landRefs, RefMovedError } from './land.ts'
+import { assertRoom } from './quotas.ts'
 import { readCommit, resolveRevisionOrUnborn, revisionNotFound, UNBORN } from './revisions.ts'
 import { blobFacts, entryAt, isFile, isFolder, readTextFile, readTree } from './trees.ts'
 import { emptyTree, writeCommit } from './write-commit.ts'
@@ -46,26 +47,36 @@ export async function preupload(
   const ignore = parseIgnore(`${await stored('.gitignore')}\n${request.gitIgnore ?? ''}`)
   const budget = requestBudget()
   const files: PreuploadReplyFile[] = []
+  let moreBytes = 0
   for (const file of request.files) {
     const decision = decideUpload({ ...file, attributes, ignore, budget })
-    files.push({ path: file.path, ...decision, oid: await contentId(ctx, repo, commit, file.path) })
+    const now = await contentAt(ctx, repo, commit, file.path)
+    files.push({ path: file.path, ...decision, oid: now?.oid ?? null })
+    // A large file of the same size is most likely the same file.
+    if (decision.uploadMode === 'lfs' && !decision.shouldIgnore && now?.largeBytes !== file.sizeBytes)
+      moreBytes += file.sizeBytes
     // Patterns made to be slow cost some forty milliseconds a file; others get their turn in between.
     await pause()
   }
+  // Of what is refused later Xet's own library tells the status only.
+  await assertRoom(ctx, repo, moreBytes)
   return { commit, files }
 }
 
-/** sha256 of a file that lies in LFS or Xet, git's blob id of a regular one, null where there is none. */
-async function contentId(
+/**
+ * A file by the sha256 and the size of what lies in LFS or Xet, a regular one by git's blob id; null where there is
+ * none.
+ */
+async function contentAt(
   ctx: OpsContext,
   repo: RepoRow,
   commit: CommitRecord,
   path: string,
-): Promise<string | null> {
+): Promise<{ oid: string; largeBytes: number | null } | null> {
   const entry = await entryAt(ctx, repo.id, commit, path)
   if (entry === null || !isFile(entry)) return null
-  const facts = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid)
-  return facts?.lfs?.oid ?? entry.oid
+  const { lfs } = (await blobFacts(ctx, repo.id, [entry.oid])).get(entry.oid) ?? {}
+  return { oid: lfs?.oid ?? entry.oid, largeBytes: lfs?.sizeBytes ?? null }
 }
 
 /**
@@ -84,7 +95,7 @@ export async function applyCommit(
   const author = assertUser(principal)
   await branchOf(ctx, repo, revision)
   using buffer = ctx.budgets.commits.open()
-  const { plan, blobs } = await receive(ctx, repo, operations, buffer)
+  const { plan, blobs, inlineBytes } = await receive(ctx, repo, operations, buffer)
   const { summary, description, parentCommit } = plan.header
   const message = description === '' ? summary : `${summary}\n\n${description}`
 
@@ -104,6 +115,7 @@ export async function applyCommit(
     }
     const draft = await draftTree(ctx, current, head, plan)
     if (draft.rootOid === head.treeOid && !isFirst) return head.oid
+    await assertRoom(ctx, current, inlineBytes)
     const objects = [...blobs, ...draft.objects, ...(draft.rootOid === EMPTY_TREE_OID ? [emptyTree] : [])]
     const oid = await writeCommit(ctx, current, {
       treeOid: draft.rootOid,
@@ -139,6 +151,8 @@ interface Received {
   plan: CommitPlan<InlineBlob>
   /** Blobs of inline files that are not written yet. */
   blobs: NewObject[]
+  /** Of all inline contents. */
+  inlineBytes: number
 }
 
 /** What takes the place of an inline content once its blob is made. */
@@ -162,6 +176,7 @@ async function receive(
   const paths = new CommitPaths()
   let blobs: NewObject[] = []
   let bufferedBytes = 0
+  let inlineBytes = 0
   for await (const operation of operations) {
     if (folded.length > COMMIT_OPERATIONS_MAX)
       throw new HubError('TooLarge', `A commit has at most ${COMMIT_OPERATIONS_MAX} operations`)
@@ -176,6 +191,7 @@ async function receive(
     blobs.push(blob)
     const bytes = operation.content.length + COMMIT_OPERATION_BYTES
     bufferedBytes += bytes
+    inlineBytes += operation.content.length
     const isHeld = bufferedBytes <= COMMIT_BUFFER_FREE_BYTES || buffer.grow(bytes)
     if (!isHeld || bufferedBytes > COMMIT_BUFFER_MAX_BYTES) {
       await ctx.git.write(repo.id, blobs)
@@ -184,7 +200,7 @@ async function receive(
       buffer.giveBack()
     }
   }
-  return { plan: foldOperations(folded), blobs }
+  return { plan: foldOperations(folded), blobs, inlineBytes }
 }
 
 function pathsOf(operation: CommitOperation): string[] {

@@ -10,6 +10,7 @@ import type { Budgets } from './byte-budget.ts'
 import type { Caches } from './caches.ts'
 import type { DownloadCounter } from './downloads.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
+import type { PendingUploads } from './quotas.ts'
 import type { RemovalGate } from './removal-gate.ts'
 import type { Signer } from './signer.ts'
 import type { Traffic } from './traffic.ts'
@@ -34,6 +35,9 @@ export interface OpsContext {
   lfs: { basicMaxBytes: number; partBytes: number }
   /** `instance`: one deduplication domain for everybody, the operator's choice (xet.md §8.3). */
   dedupDomain: 'owner' | 'instance'
+  /** Of accounts and repositories for which nothing else was chosen; null: none. */
+  quotas: { accountBytes: number | null; repoBytes: number | null }
+  pendingUploads: PendingUploads
   /** How long a deleted repository can be restored. */
   deleteGraceMs: number
   /** How long a blob that nothing needs any more is kept. */

@@ -13,6 +13,7 @@ import { newId, type OpsContext } from './context.ts'
 import { NO_GRACE } from './deleted-repos.ts'
 import { landRefs, type RefChange } from './land.ts'
 import { nameTaken, placeFor } from './places.ts'
+import { assertRoom, sizeOfRepo } from './quotas.ts'
 
 /** Conflict when the name is taken. `private` null: as the source. */
 export async function duplicateRepo(
@@ -39,6 +40,7 @@ export async function duplicateRepo(
     refsDirty: false,
     deletedAt: NO_GRACE,
   }
+  await assertRoom(ctx, copy, await sizeOfRepo(ctx, source.id))
   // The purge of unfinished ones waits in the same queue.
   await ctx.repoQueue.run(copy.id, async () => {
     await ctx.catalog.tx((rows) => rows.repos.insert(copy))

@@ -84,7 +84,11 @@ async function prune(
 
 /** Of two that pack one repository at once, one would write down packs that the other takes away. */
 function alone<T>(ctx: OpsContext, repoId: string, pack: () => Promise<T>): Promise<T> {
-  return ctx.repoQueue.run(`packing ${repoId}`, pack)
+  return ctx.repoQueue.run(`packing ${repoId}`, async () => {
+    const packed = await pack()
+    await ctx.catalog.tx((rows) => rows.quotas.forgetGitBytes(repoId))
+    return packed
+  })
 }
 
 /** In the queue: whoever writes refs meanwhile would undo it, or be undone. */

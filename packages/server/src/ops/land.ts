@@ -63,6 +63,7 @@ export async function landRefs(ctx: OpsContext, landing: Landing): Promise<void>
     for (const { name, old, next } of changes)
       if (!(await rows.refs.swap(repo.id, name, old, next, at))) throw new RefMovedError(name)
     await rows.repos.update(repo.id, { lastModified: at, refsDirty: true })
+    await rows.quotas.forgetGitBytes(repo.id)
     const refs = changes.map(({ name, old, next }) => ({ name, old, new: next }))
     await rows.audit.insert(
       auditRow(ctx, landing.principal, `ref.${landing.reason}`, formatRepoId(repo), { refs }, repo.id),

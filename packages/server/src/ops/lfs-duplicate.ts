@@ -13,6 +13,7 @@ import { repoFor, type Principal, type RepoLocator } from './access.ts'
 import { auditRow } from './audit.ts'
 import type { OpsContext } from './context.ts'
 import { receiveObject } from './lfs.ts'
+import { assertRoom } from './quotas.ts'
 import { openStored } from './stored-content.ts'
 import { receiveXorb } from './xet/upload.ts'
 
@@ -44,10 +45,15 @@ export async function duplicateContents(
       continue
     }
     try {
+      await assertRoom(ctx, target, stored.sizeBytes)
       if (stored.kind === 'xet') await takeXetFile(ctx, source, target, stored)
       else await takeObject(ctx, source, target, stored)
       taken.push(oid)
     } catch (error) {
+      if (error instanceof HubError && error.code === 'QuotaExceeded') {
+        failed.push({ sha256: oid, error: error.message })
+        continue
+      }
       ctx.log.error({ err: error, repoId: source.id, oid }, 'a content could not be duplicated')
       failed.push({ sha256: oid, error: 'The stored bytes could not be copied' })
     }
@@ -97,6 +103,7 @@ async function takeXetFile(
     claimedSha256: stored.oid,
     createdAt: ctx.clock(),
   }
+  ctx.pendingUploads.settle(target.id, file.sizeBytes)
   await ctx.catalog.tx(async (rows, emit) => {
     const isNew = await rows.xet.insertFile(target.id, row, [...xorbs])
     if (isNew && row.sha256 === null)

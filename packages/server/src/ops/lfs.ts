@@ -10,7 +10,7 @@ import type { LfsBatchObject, LfsBatchRequest } from '@cairn/protocol/lfs/batch'
 
 import { LFS_BATCH_PARTS_MAX, LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
 import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
-import type { RepoRow } from '../store/catalog/catalog.ts'
+import type { CatalogRows, RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
 import { assertLiving, livingRepo, repoFor, type Principal, type RepoLocator } from './access.ts'
 import { bearerMay, bearerOf } from './bearer.ts'
@@ -18,6 +18,7 @@ import type { Content } from './content.ts'
 import type { OpsContext } from './context.ts'
 import { renewContents } from './leases.ts'
 import { absence, quarantineReasons } from './quarantine.ts'
+import { roomFor } from './quotas.ts'
 import { openStored } from './stored-content.ts'
 
 /** What a signed address is good for. */
@@ -74,11 +75,24 @@ export async function planBatch(
   const objects = request.objects.map((object) =>
     plan(ctx, repo, request.operation, object, { stored, reasons }, { xet, multipart }),
   )
+  if (request.operation === 'upload') await refuseBeyondQuota(ctx, repo, objects)
   const partCount = objects.reduce((sum, o) => sum + (o.state === 'multipart' ? o.partCount : 0), 0)
   if (partCount > LFS_BATCH_PARTS_MAX)
     throw new HubError('TooLarge', `These objects have ${partCount} parts: ask for fewer objects at a time`)
   const transfer = xet ? 'xet' : objects.some(({ state }) => state === 'multipart') ? 'multipart' : 'basic'
   return { repo, transfer, objects }
+}
+
+/** Object by object, in their order: what fits may still be uploaded, and a client shows the reason for the rest. */
+async function refuseBeyondQuota(ctx: OpsContext, repo: RepoRow, objects: LfsPlan[]): Promise<void> {
+  const standing = await (await roomFor(ctx, repo)).look(ctx.catalog.rows)
+  let moreBytes = 0
+  for (const [index, { oid, sizeBytes, state }] of objects.entries()) {
+    if (state === 'present' || state === 'error') continue
+    const refusal = standing.refusal(moreBytes + sizeBytes)
+    if (refusal === null) moreBytes += sizeBytes
+    else objects[index] = { oid, sizeBytes, state: 'error', code: refusal.status, message: refusal.message }
+  }
 }
 
 function plan(
@@ -225,6 +239,10 @@ async function keep(
 ): Promise<void> {
   const { domainId } = repo
   const key = lfsKey(domainId, oid)
+  const room = await roomFor(ctx, repo)
+  const newBytes = async ({ blobs }: Pick<CatalogRows, 'blobs'>): Promise<number> =>
+    (await blobs.contentOf(repo.id, [oid])).has(oid) ? 0 : sizeBytes
+  await room.assert(ctx.catalog.rows, await newBytes(ctx.catalog.rows))
   // Bytes that are there are kept, so nobody may remove them before the row says that they are needed.
   await ctx.repoQueue.run(key, async () => {
     try {
@@ -240,6 +258,7 @@ async function keep(
     const at = ctx.clock()
     await ctx.catalog.tx(async (rows) => {
       await assertLiving(rows, repo)
+      await room.assert(rows, await newBytes(rows))
       await rows.blobs.insertLfs({ domainId, oid, sizeBytes, createdAt: at })
       await rows.blobs.linkLfs(repo.id, oid, at, domainId)
     })

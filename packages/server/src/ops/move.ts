@@ -12,6 +12,7 @@ import type { OpsContext } from './context.ts'
 import { indexNow } from './index-repo.ts'
 import { nameTaken, placeFor } from './places.ts'
 import { withRepo } from './queued.ts'
+import { assertRoom, sizeOfRepo } from './quotas.ts'
 
 /** Conflict when the name is taken. Moving it to where it is changes nothing. */
 export async function moveRepo(
@@ -31,6 +32,7 @@ export async function moveRepo(
     if (formatRepoId(moved) === formatRepoId(repo)) return repo
     const taken = await ctx.catalog.rows.repos.getByName(registry.id, type, namespace, to.name)
     if (taken !== null && taken.id !== repo.id) throw nameTaken(taken)
+    if (ownerId !== repo.ownerId) await assertRoom(ctx, moved, await sizeOfRepo(ctx, repo.id), ['account'])
     try {
       await ctx.catalog.tx(async (rows, emit) => {
         await rows.repos.move(repo.id, moved)

@@ -24,6 +24,7 @@ import type { OpsContext } from './context.ts'
 import { clashes, landRefs, RefMovedError } from './land.ts'
 import { assertCards, assertContents, ContentsRefusedError, peelTips } from './push-contents.ts'
 import { commandProblem } from './push-policy.ts'
+import { assertRoom } from './quotas.ts'
 
 /** Refs that a client may see and push to. */
 export async function refsForPush(
@@ -141,7 +142,10 @@ class Pushing {
     const { accountId } = assertUser(this.#principal)
     await using incoming = await this.#ctx.git.receive(this.#repo.id, accountId, this.#signal)
     const hasPack = this.#request.commands.some(({ next }) => next !== null)
-    if (hasPack) await incoming.unpack(pack, this.#signal)
+    if (hasPack) {
+      await incoming.unpack(pack, this.#signal)
+      await assertRoom(this.#ctx, this.#repo, await incoming.size())
+    }
     const packedAt = await this.#ctx.git.lastFullRepack(this.#repo.id)
     const pointers = hasPack ? await this.#judgeContents(incoming) : []
     await this.#ctx.repoQueue.run(this.#repo.id, async () => {
@@ -236,6 +240,8 @@ class Pushing {
       this.#ctx.log.info({ err: error, repoId: this.#repo.id }, 'a pack was refused')
     } else if (error instanceof HubError || error instanceof RepoMovedError) {
       reason = error.message
+      // git cuts what it says of a ref to a line.
+      if (error instanceof HubError && error.code === 'QuotaExceeded') this.#lines.push(error.message)
     } else if (!this.#signal.aborted) {
       this.#ctx.log.error({ err: error, repoId: this.#repo.id }, 'a push failed')
     }

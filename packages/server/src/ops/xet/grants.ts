@@ -11,6 +11,7 @@ import type { RepoRow } from '../../store/catalog/catalog.ts'
 import { repoFor, seesPrivate, type Principal, type RepoLocator } from '../access.ts'
 import { bearerMay, bearerOf, principalBehind } from '../bearer.ts'
 import type { OpsContext } from '../context.ts'
+import { assertRoom } from '../quotas.ts'
 import { resolveRevision, revisionNotFound } from '../revisions.ts'
 
 export type CasScope = 'read' | 'write'
@@ -39,7 +40,11 @@ export async function grantCas(
 ): Promise<{ accessToken: string; exp: number; domainId: string }> {
   const repo = await repoFor(ctx, principal, locator, scope)
   if (scope === 'read') await resolveRevision(ctx, repo, revision)
-  else assertCanBeRevision(revision)
+  else {
+    assertCanBeRevision(revision)
+    // Here every client shows the reason; what Xet's own library makes of a refusal is less clear.
+    await assertRoom(ctx, repo, 1)
+  }
   const exp = Math.floor(ctx.clock() / 1000) + CAS_TOKEN_TTL_S
   const sealed: z.infer<typeof Sealed> = {
     c: client,

@@ -19,6 +19,7 @@ import { verifyXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { renewLinks } from '../leases.ts'
+import { roomFor } from '../quotas.ts'
 import { findTable } from './tables.ts'
 import { computeSha256 } from './verify-sha256.ts'
 
@@ -46,6 +47,7 @@ export async function receiveXorb(
     for await (const _ of body);
     return { inserted: false }
   }
+  await ctx.pendingUploads.assert(ctx, repo)
   await using staged = await ctx.blobs.stage('unhashed')
   const verified = await verifyXorb(ctx.xorbs, body, hash, (bytes) => staged.append(bytes))
   // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
@@ -60,6 +62,9 @@ export async function receiveXorb(
     const inserted = await ctx.catalog.tx((rows) =>
       rows.xet.insertXorb({ domainId, hash, ...verified, storedAt: at, touchedAt: at }),
     )
+    ctx.pendingUploads.add(repo.id, verified.rawBytes)
+    ctx.traffic.xet.rawBytes += verified.rawBytes
+    ctx.traffic.xet.storedBytes += verified.storedBytes
     return { inserted }
   })
 }
@@ -100,6 +105,9 @@ async function register(
 ): Promise<void> {
   const { domainId } = repo
   const { shard, files, news, bytes } = upload
+  const room = await roomFor(ctx, repo)
+  const newBytes = bytesNewTo(news)
+  await room.assert(ctx.catalog.rows, newBytes)
   const id = newId(ctx)
   const xorbHashes = [
     ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
@@ -119,6 +127,7 @@ async function register(
   for (const batch of batches(news))
     await ctx.catalog.tx(async (rows, emit) => {
       await assertLiving(rows, repo)
+      await room.assert(rows, bytesNewTo(batch))
       for (const { file, terms, sizeBytes, xorbs, sha256 } of batch) {
         const row: LinkedXetFile = {
           domainId,
@@ -135,6 +144,8 @@ async function register(
           emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
       }
     })
+  ctx.pendingUploads.settle(repo.id, newBytes)
+  ctx.traffic.xet.registeredBytes += newBytes
 }
 
 async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): Promise<VerifiedFile[]> {
@@ -152,7 +163,11 @@ async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): P
 }
 
 /** A file with the sha256 that the hub has computed, or null. */
-type JudgedFile = VerifiedFile & { sha256: string | null }
+interface JudgedFile extends VerifiedFile {
+  sha256: string | null
+  /** The repository has it already, and what is new is its sha256. */
+  isLinked: boolean
+}
 
 /**
  * Those files of which something is new to the repository. Small ones are proven here, and so are those that the
@@ -183,9 +198,15 @@ async function judgeClaims(
     }
     if (file.sha256 !== null && sha256 !== null && sha256 !== file.sha256)
       throw new HubError('BadRequest', `File ${file.hash} has the sha256 ${sha256}, not ${file.sha256}`)
-    if (!isKnown || sha256 !== (before?.sha256 ?? null)) news.push({ ...one, sha256 })
+    if (!isKnown || sha256 !== (before?.sha256 ?? null))
+      news.push({ ...one, sha256, isLinked: before?.isLinked === true })
   }
   return news
+}
+
+/** What these add to what the repository has. */
+function bytesNewTo(files: readonly JudgedFile[]): number {
+  return files.reduce((sum, { isLinked, sizeBytes }) => sum + (isLinked ? 0 : sizeBytes), 0)
 }
 
 /** Throws BadRequest unless it is 64 hex digits. */

@@ -15,8 +15,8 @@ export interface QuotaRows {
   list(subject: QuotaSubject): Promise<Map<string, number | null>>
   set(subject: QuotaSubject, id: string, bytes: number | null | undefined): Promise<void>
   usage(subject: QuotaSubject, id: string): Promise<UsageBytes>
-  /** Ids of living repositories, of one account or all, whose git objects were not measured since they changed. */
-  unmeasured(ownerId: string | null): Promise<string[]>
+  /** Ids of living repositories, of one subject or all, whose git objects were not measured since they changed. */
+  unmeasured(of: { subject: QuotaSubject; id: string } | null): Promise<string[]>
   setGitBytes(repoId: string, bytes: number): Promise<void>
   /** The repository has changed. */
   forgetGitBytes(repoId: string): Promise<void>

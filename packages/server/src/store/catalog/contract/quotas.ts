@@ -40,7 +40,7 @@ export function quotasContract(make: MakeCatalog): void {
     expect(await quotas.usage('account', 'ann')).toEqual({ files: 10_000_000_007, git: 30 })
     expect(await quotas.usage('repo', 'tiny')).toEqual({ files: 5_000_000_007, git: 30 })
     expect(await quotas.usage('account', 'bob')).toEqual({ files: 0, git: 0 })
-    expect(await quotas.unmeasured('ann')).toEqual(['m2'])
+    expect(await quotas.unmeasured({ subject: 'account', id: 'ann' })).toEqual(['m2'])
     expect(await quotas.gitBytesTotal()).toBe(30)
     await catalog.tx((rows) => rows.quotas.forgetGitBytes('tiny'))
     expect((await quotas.unmeasured(null)).toSorted()).toEqual(['huge', 'm2', 'tiny'])

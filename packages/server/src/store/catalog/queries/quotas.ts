@@ -72,14 +72,15 @@ export function quotaRows(db: Kysely<Schema>): QuotaRows {
       return { files: lfs.bytes + xet.bytes, git: git.bytes }
     },
 
-    async unmeasured(ownerId) {
+    async unmeasured(of) {
       const query = db
         .selectFrom('repos')
         .leftJoin('repo_git_sizes as size', 'size.repo_id', 'repos.id')
         .select('repos.id')
         .where('repos.deleted_at', 'is', null)
         .where('size.repo_id', 'is', null)
-      const rows = await (ownerId === null ? query : query.where('repos.owner_id', '=', ownerId)).execute()
+      const column = of?.subject === 'repo' ? 'repos.id' : 'repos.owner_id'
+      const rows = await (of === null ? query : query.where(column, '=', of.id)).execute()
       return rows.map(({ id }) => id)
     },
 
