@@ -89,6 +89,9 @@ export const REFS_PER_REPO_MAX = 20_000
 /** Parsed folders and facts about blobs kept in memory, by entries. */
 export const TREE_CACHE_ENTRIES_MAX = 500_000
 export const BLOB_FACTS_CACHE_MAX = 500_000
+/** git blobs of up to so many bytes are kept, so many bytes of them: what every client of a model asks for first. */
+export const SMALL_BLOB_MAX_BYTES = 16 * KIB
+export const SMALL_BLOBS_CACHE_MAX_BYTES = 8 * MIB
 export const COMMIT_CACHE_MAX = 20_000
 /** config.json and its like; of larger ones nothing is told. Nesting of those, and characters of what is told. */
 export const MODEL_JSON_MAX_BYTES = 4 * MIB

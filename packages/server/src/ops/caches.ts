@@ -14,6 +14,7 @@ import {
   FACTS_CACHE_MAX,
   HEADS_CACHE_MAX,
   PULL_CACHE_FILES_MAX,
+  SMALL_BLOBS_CACHE_MAX_BYTES,
   TREE_CACHE_ENTRIES_MAX,
   XORB_TABLE_CACHE_MAX_BYTES,
 } from '../limits.ts'
@@ -48,6 +49,11 @@ export class Caches {
   })
   /** By `repoId/blobOid`. */
   readonly blobs = new LRUCache<string, BlobFacts>({ max: BLOB_FACTS_CACHE_MAX })
+  /** Bytes of small git blobs, by `repoId/blobOid`. An entry takes some memory of its own. */
+  readonly smallBlobs = new LRUCache<string, Uint8Array>({
+    maxSize: SMALL_BLOBS_CACHE_MAX_BYTES,
+    sizeCalculation: (bytes) => bytes.length + 500,
+  })
   /** By `repoId/oid` of a commit or of an annotated tag that leads to it. */
   readonly commits = new LRUCache<string, CommitRecord>({ max: COMMIT_CACHE_MAX })
   /** By `repoId/commit/folder`: the last commit of each path in it. Sized by paths. */
@@ -81,7 +87,7 @@ export class Caches {
   /** What was removed from a repository must not be found here either. */
   forget(repoId: string): void {
     this.resolved.clear()
-    for (const cache of [this.trees, this.blobs, this.commits])
+    for (const cache of [this.trees, this.blobs, this.smallBlobs, this.commits])
       for (const key of cache.keys()) if (key.startsWith(`${repoId}/`)) cache.delete(key)
   }
 }

@@ -4,7 +4,13 @@
  */
 import { HubError } from '@cairn/protocol/errors'
 
-import { GIT_BLOB_HELD_MS, GIT_BLOB_MAX_BYTES, GIT_BLOB_STALL_MS, READ_WHOLE_MAX_BYTES } from '../limits.ts'
+import {
+  GIT_BLOB_HELD_MS,
+  GIT_BLOB_MAX_BYTES,
+  GIT_BLOB_STALL_MS,
+  READ_WHOLE_MAX_BYTES,
+  SMALL_BLOB_MAX_BYTES,
+} from '../limits.ts'
 import type { ByteRange } from '../store/blobs/blob-store.ts'
 import type { Share } from './byte-budget.ts'
 import type { Content } from './content.ts'
@@ -29,6 +35,8 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
   return {
     sizeBytes,
     async open(range = { start: 0, end: sizeBytes - 1 }) {
+      if (sizeBytes <= SMALL_BLOB_MAX_BYTES)
+        return once((await readSmallBlob(ctx, repoId, oid)).subarray(range.start, range.end + 1))
       // Held before the answer begins, so that a refusal can still be one.
       const held = await hold()
       if (sizeBytes > READ_WHOLE_MAX_BYTES) return pieces(hold, held, range)
@@ -37,6 +45,16 @@ export function openGitBlob(ctx: OpsContext, repoId: string, oid: string, sizeBy
       return once(bytes)
     },
   }
+}
+
+async function readSmallBlob(ctx: OpsContext, repoId: string, oid: string): Promise<Uint8Array> {
+  const key = `${repoId}/${oid}`
+  const known = ctx.caches.smallBlobs.get(key)
+  if (known !== undefined) return known
+  // A copy of its own size: git's answers share memory.
+  const bytes = new Uint8Array(await readBlob(ctx, repoId, oid))
+  ctx.caches.smallBlobs.set(key, bytes)
+  return bytes
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
