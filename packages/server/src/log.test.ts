@@ -35,7 +35,7 @@ test('for people it is a line of words, and an error stands below it', () => {
 })
 
 const SECRET = fc.string({
-  unit: fc.constantFrom(...'abcdefghijkLMNOP0123456789'),
+  unit: fc.constantFrom('a', 'b', 'k', 'L', 'P', '0', '7'),
   minLength: 20,
   maxLength: 60,
 })

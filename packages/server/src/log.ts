@@ -55,7 +55,7 @@ function inWords(line: string): string {
   const words = [
     String(time).slice(11, 23),
     String(level).toUpperCase().padEnd(5),
-    String(msg ?? ''),
+    typeof msg === 'string' ? msg : '',
     ...Object.entries(fields).map(([name, value]) => `${name}=${inWord(value)}`),
   ]
   const stack = (err as { stack?: unknown } | undefined)?.stack

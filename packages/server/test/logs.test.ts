@@ -61,7 +61,7 @@ test('what an operation logs belongs to its request, too', async () => {
   const id = await createRepo(hub, 'alice', 'alice/lagging')
   lines = []
   const { git } = hub.hub.ops
-  const { projectRefs } = git
+  const projectRefs = git.projectRefs.bind(git)
   git.projectRefs = () => Promise.reject(new Error(`broken by ${TOKENS.alice}`))
   try {
     await commit(hub, 'alice', id, [file('a.txt', 'a')])

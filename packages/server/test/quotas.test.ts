@@ -76,7 +76,7 @@ test('an address of an earlier batch does not get round the quota', async () => 
     put(hrefs[0]!, Uint8Array.from(one)),
     put(hrefs[1]!, Uint8Array.from(other)),
   ])
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 413])
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 413]))
   expect((await setQuota()).fileBytes).toBe(60_000)
 })
 

@@ -3,6 +3,29 @@ import type { CliIo } from '../io.ts'
 import { printable } from './print.ts'
 import { openAdmin, type Target } from './send.ts'
 
+interface HubStats {
+  repositories: Record<string, number>
+  users: number
+  organizations: number
+  storage: {
+    logical: Record<'git' | 'lfs' | 'xet' | 'total', number>
+    physical: Record<'git' | 'lfs' | 'xorbs' | 'total', number>
+    lfsObjects: number
+    xetFiles: number
+    xorbs: number
+    dedupRatio: number | null
+    compressionRatio: number | null
+  }
+  quotas: Record<'accountDefaultBytes' | 'repoDefaultBytes', number | null> &
+    Record<'accountsChosen' | 'repositoriesChosen', number>
+  jobs: Record<'waiting' | 'failing' | 'givenUp', number> & {
+    failures: { type: string; attempts: number; retryAt: string | null; reason: string }[]
+  }
+  queues: Record<string, number>
+  slots: Record<string, { taken: number; count: number }>
+  last: Record<string, string | null>
+}
+
 export async function printStats(target: Target, json: boolean, io: CliIo): Promise<void> {
   await using hub = await openAdmin(target, io)
   const stats = (await hub.send({ resource: 'hub', verb: 'stats', args: {} })) as HubStats
@@ -15,8 +38,6 @@ export async function printStats(target: Target, json: boolean, io: CliIo): Prom
   const width = Math.max(...lines.map(([name]) => name.length))
   for (const [name, text] of lines) io.stdout.write(`${`${name.padEnd(width)}  ${text}`.trimEnd()}\n`)
 }
-
-type HubStats = import('@cairn/server/ops/admin-storage').HubStats
 
 function* linesOf(
   { repositories, users, organizations, storage, quotas, jobs, queues, slots, last }: HubStats,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { COLLECTION_PAUSE_MS, COLLECTION_POLL_MS } from '../limits.ts'
+import { auditRow } from '../ops/audit.ts'
 import { collectStep } from '../ops/collection/collect.ts'
 import type { OpsContext } from '../ops/context.ts'
 import type { Jobs } from './outbox.ts'
@@ -44,5 +45,7 @@ async function collectAll(ctx: OpsContext, signal: AbortSignal): Promise<void> {
     // Requests come first.
     await sleep(COLLECTION_PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined)
   } while (cursor !== null)
+  const row = auditRow(ctx, { kind: 'operator' }, 'hub.gc', 'collection', { counts })
+  await ctx.catalog.tx((rows) => rows.audit.insert(row))
   ctx.log.info({ counts }, 'collection has ended')
 }

@@ -78,10 +78,10 @@ export function adminStorage(ctx: OpsContext): AdminStorageOps {
     choice: QuotaChoice,
   ): Promise<QuotaView> {
     if (choice !== undefined)
-      await changeAs(ctx, principal, async ({ rows, audit }) => {
+      await changeAs(ctx, principal, async (change) => {
         const bytes = choice === 'default' ? undefined : choice === 'none' ? null : choice
-        await rows.quotas.set(subject, id, bytes)
-        await audit(action, name, { bytes: choice })
+        await change.rows.quotas.set(subject, id, bytes)
+        await change.audit(action, name, { bytes: choice })
       })
     await measureGit(ctx, { subject, id })
     const { quotas } = ctx.catalog.rows
