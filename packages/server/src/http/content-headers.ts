@@ -48,10 +48,13 @@ export function contentHeaders(path: string, attachment: boolean): Record<string
 
 /** huggingface_hub's pattern for the label of its progress bar wants `filename="…";` with the semicolon. */
 function disposition(name: string, attachment: boolean): string {
+  const kind = attachment ? 'attachment' : 'inline'
+  // Most names need nothing of what follows.
+  if (/^[\w.-]+$/.test(name)) return `${kind}; filename*=UTF-8''${name}; filename="${name}";`
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_')
   const encoded = encodeURIComponent(name).replace(
     /['()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   )
-  return `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encoded}; filename="${ascii}";`
+  return `${kind}; filename*=UTF-8''${encoded}; filename="${ascii}";`
 }
