@@ -6,9 +6,10 @@ export interface ContentRecipe {
   /**
    * `random`: the words, little-endian. `floats`: each word with its exponent bits (30…23) replaced by
    * 120 + (word >>> 23) mod 8, little-endian. `csv`: lines `<n>,<word mod 100000>,item-<word mod 1000>\n` for n = 0, 1, …
-   * `constant`: the byte `seed`. Each is cut at `sizeBytes`.
+   * `bf16`: the low 16 bits of each word with their exponent bits (14…7) replaced by 120 + (word >>> 16) mod 8,
+   * little-endian. `constant`: the byte `seed`. Each is cut at `sizeBytes`.
    */
-  recipe: 'random' | 'floats' | 'csv' | 'constant'
+  recipe: 'random' | 'floats' | 'bf16' | 'csv' | 'constant'
   seed: number
   sizeBytes: number
 }
@@ -26,6 +27,15 @@ export function generateContent({ recipe, seed, sizeBytes }: ContentRecipe): Uin
     let text = ''
     for (let n = 0; text.length < sizeBytes; n++) text += `${n},${word() % 100_000},item-${word() % 1000}\n`
     return new TextEncoder().encode(text.slice(0, sizeBytes))
+  }
+  if (recipe === 'bf16') {
+    const halves = new Uint8Array(Math.ceil(sizeBytes / 2) * 2)
+    const view = new DataView(halves.buffer)
+    for (let at = 0; at < halves.length; at += 2) {
+      const next = word()
+      view.setUint16(at, (next & 0x807f) | ((120 + ((next >>> 16) & 7)) << 7), true)
+    }
+    return halves.subarray(0, sizeBytes)
   }
   const bytes = new Uint8Array(Math.ceil(sizeBytes / 4) * 4)
   const view = new DataView(bytes.buffer)
