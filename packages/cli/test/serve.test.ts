@@ -268,6 +268,17 @@ test('what nothing needs is removed by a running hub and in a data directory at 
   expect(await gc('--grace', 'soon')).toMatchObject({ code: 2 })
 })
 
+test('storage is told for the hub, an owner and its repositories', async () => {
+  await (await serve()).stop()
+  await cairn(['admin', 'user', 'create', 'ann', '--data', data])
+  await cairn(['admin', 'repo', 'create', 'ann/one', '--data', data])
+  const storage = (...args: string[]) => cairn(['admin', 'storage', ...args, '--json', '--data', data])
+  const nothing = { logicalBytes: 0, onDiskBytes: 0 }
+  expect(JSON.parse((await storage()).out)).toEqual([{ of: 'all', kind: 'hub', ...nothing }])
+  expect(JSON.parse((await storage('ann')).out)).toEqual([{ of: 'ann', kind: 'user', ...nothing }])
+  expect(await storage('nobody')).toMatchObject({ code: 1, err: expect.stringContaining('nobody') })
+})
+
 test('a repository is packed when an operator asks, by a running hub and in a data directory at rest', async () => {
   const hub = await serve()
   const repo = (...args: string[]) => cairn(['admin', 'repo', ...args, '--data', data])

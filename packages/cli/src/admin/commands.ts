@@ -145,6 +145,13 @@ Examples:
     .option('--before <id>', 'the page that follows the row with this id')
     .option('--limit <count>', 'rows of a page (100)', Number)
 
+  leaf(
+    admin,
+    'storage [account]',
+    'what owners store, or the repositories of one: logical and on disk',
+    ([a]) => request('storage', 'list', { account: a }),
+  )
+
   const repo = group('repo', 'repositories')
   leaf(repo, 'create <id>', 'make a repository NAMESPACE/NAME', ([id], o) =>
     request('repo', 'create', { ...repoArgs(id, o), private: o['private'] === true }),

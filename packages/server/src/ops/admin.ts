@@ -35,6 +35,7 @@ import type { AccountDeps } from './change.ts'
 import { grantFields } from './grant-input.ts'
 import { createRegistry, deleteRegistry, listRegistries } from './registries.ts'
 import { createToken, deleteToken, listTokens } from './tokens.ts'
+import { usedStorage } from './used-storage.ts'
 
 /** A registry by its public name; null is the default one. */
 export type RegistryName = { org: string; slug: string } | null
@@ -187,6 +188,9 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       }),
       listAudit,
     ),
+  },
+  storage: {
+    list: action(z.strictObject({ account: nameField.optional() }), usedStorage),
   },
   repo: {
     create: action(

@@ -277,6 +277,31 @@ describe('a doomed blob', () => {
   })
 })
 
+test('a branch that comes back while its repository is looked at keeps its files', async () => {
+  const id = await createRepo(t.hub, 'alice', 'alice/back')
+  await createBranch(id, 'side')
+  await uploadLfs(t.hub, 'alice', id, 'side')
+  const head = await commit(t.hub, 'alice', id, [lfsFile('side.bin', 'side')], {}, 'side')
+  await deleteBranch(id, 'side')
+  await t.gcDaily(3)
+  const { ops } = t.hub.hub
+  ops.caches.historyPointers.clear()
+  let isBack = false
+  const smallBlobs: typeof ops.git.smallBlobs = async (...args) => {
+    const found = await ops.git.smallBlobs(...args)
+    if (!isBack) expect((await createBranch(id, 'side', head)).status).toBe(200)
+    isBack = true
+    return found
+  }
+  const git = new Proxy(ops.git, {
+    get: (store, name) => (name === 'smallBlobs' ? smallBlobs : Reflect.get(store, name)),
+  })
+  t.now += 20 * DAY_MS
+  const step = await collectStep({ ...ops, git }, { dryRun: false, graceMs: 0 }, null)
+  expect({ isBack, counts: step.counts }).toEqual({ isBack: true, counts: {} })
+  await t.expectContent(id, 'side.bin', 'side', 'side')
+})
+
 test('what a backup copies is not removed under its hands', async () => {
   const id = await createRepo(t.hub, 'alice', 'alice/copied')
   await uploadLfs(t.hub, 'alice', id, 'going')

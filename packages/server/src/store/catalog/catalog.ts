@@ -46,7 +46,7 @@ export type {
 export type { QuotaRows, QuotaSubject } from './quota-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { CatalogCounts, FailedEvent, StatsRows, StorageTotals } from './stats-rows.ts'
-export type { DownloadCount, DownloadRows, OwnedRepoRows } from './usage.ts'
+export type { DownloadCount, DownloadRows, OwnedRepoRows, StoredSizes } from './usage.ts'
 export type {
   FalseClaim,
   KnownXetFile,

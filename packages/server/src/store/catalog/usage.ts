@@ -3,6 +3,14 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { RepoRow } from './catalog.ts'
 
+/** How much living repositories have. */
+export interface StoredSizes {
+  /** Each content of each repository with its whole size. */
+  logicalBytes: number
+  /** Each blob that they need, once, as it is stored. */
+  onDiskBytes: number
+}
+
 /** What belongs to one account within one registry. */
 export interface OwnedRepoRows {
   counts(registryId: string, ownerId: string): Promise<{ type: RepoType; private: boolean; count: number }[]>
@@ -12,6 +20,8 @@ export interface OwnedRepoRows {
   storage(repoIds: readonly string[]): Promise<Map<string, number>>
   /** The same for all living repositories of an account. */
   storageTotal(registryId: string, ownerId: string): Promise<number>
+  /** Of one repository, of all that an account owns, wherever, or of all there are. Goes through every content. */
+  sizes(of: { repoId: string } | { ownerId: string } | null): Promise<StoredSizes>
 }
 
 export interface DownloadCount {

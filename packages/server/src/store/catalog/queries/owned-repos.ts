@@ -1,5 +1,5 @@
 /** The repositories of one account: how many, which, and what they weigh. */
-import { sql, type Kysely, type SelectQueryBuilder } from 'kysely'
+import { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kysely'
 
 import type { OwnedRepoRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
@@ -34,6 +34,13 @@ export function ownedRepoRows(db: Kysely<Schema>): OwnedRepoRows {
     ),
   )
 
+  const sum = async (rows: RawBuilder<unknown>): Promise<number> => {
+    const query = sql<{
+      bytes: number
+    }>`select cast(coalesce(sum(bytes), 0) as bigint) as bytes from (${rows}) as found`
+    return (await query.execute(db)).rows[0]?.bytes ?? 0
+  }
+
   return {
     async counts(registryId, ownerId) {
       const rows = await living(registryId, ownerId)
@@ -65,6 +72,36 @@ export function ownedRepoRows(db: Kysely<Schema>): OwnedRepoRows {
         total += (await files.select(bytes).where('link.repo_id', 'in', ids).executeTakeFirst())?.bytes ?? 0
       }
       return total
+    },
+
+    async sizes(of) {
+      const repos = db.selectFrom('repos').select('id').where('deleted_at', 'is', null)
+      const those =
+        of === null
+          ? repos
+          : 'repoId' in of
+            ? repos.where('id', '=', of.repoId)
+            : repos.where('owner_id', '=', of.ownerId)
+      // A file that came both ways is the same content once.
+      const contents = sql`
+        select l.repo_id, l.oid as content, o.size_bytes as bytes
+          from repo_lfs_objects l join lfs_objects o on o.domain_id = l.domain_id and o.oid = l.oid
+          where l.repo_id in (${those})
+        union
+        select x.repo_id, coalesce(f.sha256, x.sha256, f.hash) as content, f.size_bytes as bytes
+          from repo_xet_files x join xet_files f on f.domain_id = x.domain_id and f.hash = x.hash
+          where x.repo_id in (${those})`
+      const objects = sql`
+        select distinct o.domain_id, o.oid, o.size_bytes as bytes
+          from repo_lfs_objects l join lfs_objects o on o.domain_id = l.domain_id and o.oid = l.oid
+          where l.repo_id in (${those})`
+      const xorbs = sql`
+        select distinct b.domain_id, b.hash, b.stored_bytes as bytes
+          from repo_xet_files x
+            join xet_file_xorbs u on u.domain_id = x.domain_id and u.file_hash = x.hash
+            join xorbs b on b.domain_id = u.domain_id and b.hash = u.xorb_hash
+          where x.repo_id in (${those})`
+      return { logicalBytes: await sum(contents), onDiskBytes: (await sum(objects)) + (await sum(xorbs)) }
     },
   }
 }
