@@ -13,6 +13,7 @@ import { hf } from './harness/hf.ts'
 import { makeRepo, startHub } from './harness/hub.ts'
 import { cpuMs, untilIdle } from './harness/process-facts.ts'
 import { startReference } from './harness/server.ts'
+import { xorbFolder } from './harness/xet.ts'
 
 const SIZE_BYTES = 512 << 20
 const AT_MOST = { random: 1.25, csv: 1.5, bf16: 1.5 }
@@ -29,14 +30,17 @@ await benchmark('hf upload of 512 MiB', async ({ runs, add }) => {
       const ms = await hf(['upload', repo, path, 'model.safetensors'], { endpoint, home: folder.path })
       return { seconds: ms / 1000, cpuMsPerGib: ((cpuMs(pid) - before) * (1 << 30)) / SIZE_BYTES }
     }
+    const upload = async () => {
+      const found = await measure(hub.url, hub.pid)
+      // It decodes the file once more to learn its sha256.
+      await untilIdle(hub.pid)
+      await rm(xorbFolder(hub), { recursive: true })
+      return found
+    }
+    // Not counted: a hub that has run for a while has compiled its code.
+    await upload()
     const { ours, reference } = await inTurns(runs, {
-      ours: async () => {
-        const found = await measure(hub.url, hub.pid)
-        // It decodes the file once more to learn its sha256.
-        await untilIdle(hub.pid)
-        await rm(join(hub.dataDir, 'blobs', 'blobs', 'xorbs'), { recursive: true })
-        return found
-      },
+      ours: upload,
       reference: async () => {
         await using kept = await openFolder()
         await using sink = await startReference('null-hub.ts', [kept.path])

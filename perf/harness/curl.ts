@@ -18,6 +18,11 @@ export function upload(url: string, path: string, headers: Record<string, string
   return timed(1, [...headerArgs(headers), '--output', '/dev/null', '--upload-file', path, url])
 }
 
+/** The same by POST. */
+export function post(url: string, path: string, headers: Record<string, string> = {}): Promise<number> {
+  return timed(1, [...headerArgs(headers), '--output', '/dev/null', '-X', 'POST', '--upload-file', path, url])
+}
+
 function headerArgs(headers: Record<string, string>): string[] {
   // Without Expect, which would cost a round trip of its own.
   return Object.entries({ Expect: '', ...headers }).flatMap(([name, value]) => [

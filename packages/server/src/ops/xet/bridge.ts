@@ -1,5 +1,5 @@
 /** A Xet file for clients that know nothing of Xet: decoded by the hub as it is sent (xet.md §10). */
-import { HubError } from '@cairn/protocol/errors'
+import { FormatError, HubError } from '@cairn/protocol/errors'
 import { XET_HASH_BYTES } from '@cairn/protocol/xet/hash'
 import { walkReconstruction, type WalkStep } from '@cairn/protocol/xet/reconstruction'
 import { createFileHash } from '@cairn/protocol/xet/tree-hash'
@@ -107,6 +107,10 @@ function paceAmong(count: number): { stepBytes: number; aheadMax: number } {
 async function decodeStep(ctx: OpsContext, domainId: string, step: WalkStep): Promise<Uint8Array> {
   const serialized = ctx.xorbs.memory(step.byteEnd - step.byteStart + 1)
   await ctx.blobs.readInto(xorbKey(domainId, step.xorb), step.byteStart, serialized)
-  const decoded = await decodeChunks(ctx.xorbs, serialized, step)
+  const decoded = await decodeChunks(ctx.xorbs, serialized, step).catch((error: unknown) => {
+    if (!(error instanceof FormatError)) throw error
+    // Ours, and not the fault of who asks.
+    throw new HubError('Internal', `The stored bytes of the xorb ${step.xorb} have changed`, { cause: error })
+  })
   return decoded.subarray(step.skipBytes, step.skipBytes + step.takeBytes)
 }
