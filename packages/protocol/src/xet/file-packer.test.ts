@@ -7,13 +7,12 @@ import { describe, expect, it } from 'vitest'
 
 import { XET_XORB_RAW_BYTES } from '../limits.ts'
 import { decodeChunkTable } from './chunk-table.ts'
-import { CHUNK_HEADER_BYTES, decodeChunk } from './chunk.ts'
+import { decodeChunk, splitChunks } from './chunk.ts'
 import { FilePacker, type PackedFile, type PackedXorb } from './file-packer.ts'
 import type { XetHash } from './hash.ts'
 import { verifyShard } from './shard-check.ts'
 import { formatShard, parseShard } from './shard.ts'
 import { decodeTerms } from './terms.ts'
-import { createXorbParser } from './xorb.ts'
 
 const VECTORS = JSON.parse(
   readFileSync(new URL('../../../../vectors/xet/file-ids.json', import.meta.url), 'utf8'),
@@ -40,8 +39,8 @@ function pack(
   const take = (questions: XetHash[], isLast: boolean): void => {
     asked.push(...questions)
     for (const question of questions) for (const xorb of lookUp(question)) packer.know(xorb)
-    for (const { bytes, sealed } of packer.pack(isLast)) {
-      open.push(...bytes)
+    for (const { chunks, sealed } of packer.pack(isLast)) {
+      open.push(...chunks.map(({ serialized }) => serialized))
       if (sealed === null) continue
       const xorb = { ...sealed, raw: rawChunks(Buffer.concat(open)) }
       open = []
@@ -63,11 +62,8 @@ interface Options {
 }
 
 function rawChunks(serialized: Uint8Array): Uint8Array[] {
-  const parser = createXorbParser()
-  const chunks = parser.push(serialized)
-  parser.finish()
-  return chunks.map((chunk) =>
-    decodeChunk(primitives, chunk.header, chunk.serialized.subarray(CHUNK_HEADER_BYTES), 0),
+  return Array.from(splitChunks(serialized, 0), (chunk) =>
+    decodeChunk(chunk, new Uint8Array(chunk.header.rawBytes), 0),
   )
 }
 

@@ -34,7 +34,8 @@ export interface PackedXorb {
 
 /** Bytes that follow in the open xorb, and the xorb when these were its last. */
 export interface PackedPart {
-  bytes: Uint8Array[]
+  /** Each as it is stored, and the hash of its content. */
+  chunks: { serialized: Uint8Array; hash: Uint8Array }[]
   sealed: PackedXorb | null
 }
 
@@ -103,10 +104,10 @@ export class FilePacker {
 
   pack(isLast = false): PackedPart[] {
     const parts: PackedPart[] = []
-    let bytes: Uint8Array[] = []
+    let chunks: PackedPart['chunks'] = []
     const seal = (): void => {
-      if (this.#open !== null) parts.push({ bytes, sealed: this.#seal(this.#open) })
-      bytes = []
+      if (this.#open !== null) parts.push({ chunks, sealed: this.#seal(this.#open) })
+      chunks = []
     }
     this.#waiting.forEach((chunk, at) => {
       let place = this.#placeOf(chunk, at)
@@ -114,7 +115,7 @@ export class FilePacker {
         if (this.#open !== null && isFull(this.#open, chunk.raw)) seal()
         this.#open ??= createXorbEncoder(this.#primitives)
         place = { xorb: this.#sealed.length, index: this.#open.chunkCount }
-        bytes.push(this.#open.add(chunk.raw, chunk.hash))
+        chunks.push({ serialized: this.#open.add(chunk.raw, chunk.hash), hash: chunk.hash })
         if (this.#places.size < XET_PACKER_CHUNKS_KNOWN_MAX && !this.#places.has(chunk.name))
           this.#places.set(chunk.name, place)
       }
@@ -122,7 +123,7 @@ export class FilePacker {
     })
     this.#waiting = []
     if (isLast) seal()
-    else if (bytes.length > 0) parts.push({ bytes, sealed: null })
+    else if (chunks.length > 0) parts.push({ chunks, sealed: null })
     return parts
   }
 
