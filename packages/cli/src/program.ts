@@ -73,6 +73,10 @@ function buildProgram(io: CliIo): Command {
     )
     .option('--repo-quota <size>', 'what a repository may store (CAIRN_REPO_QUOTA; none)')
     .option(
+      '--lfs-migration <choice>',
+      'off, on, or hours like delay=24,grace=168: when LFS uploads become Xet files (CAIRN_LFS_MIGRATION; on)',
+    )
+    .option(
       '--rate-limits <choice>',
       'off, auth (wrong credentials only), on, or numbers like api=1000,window=300 (CAIRN_RATE_LIMITS; auth)',
     )

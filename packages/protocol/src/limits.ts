@@ -66,6 +66,10 @@ export const XET_CHUNK_COMPRESSED_MAX_BYTES = 256 * KIB
 export const XET_XORB_CHUNKS_MAX = 8192
 /** 64 MiB of raw bytes plus headers and an old client's footer. */
 export const XET_XORB_MAX_BYTES = 64 * MIB + 512 * KIB
+/** Where whoever packs a xorb ends it, as hf_xet does. */
+export const XET_XORB_RAW_BYTES = 64 * MIB
+/** Chunks that a packer looks for among what it packs: some 40 MB, the chunks of 16 GiB. */
+export const XET_PACKER_CHUNKS_KNOWN_MAX = 2 ** 18
 export const XET_SHARD_MAX_BYTES = 64 * MIB + 4 * KIB
 /**
  * Chunks that the terms of one shard may name in total, repeats counted: checking a file hashes each of them, and

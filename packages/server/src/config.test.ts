@@ -31,6 +31,7 @@ test('without any choice the hub serves this machine only, from the current dire
     deleteGraceHours: 72,
     gcGraceHours: 672,
     gcIntervalHours: 24,
+    lfsMigration: { isOn: true, delayHours: 24, graceHours: 168 },
     rateLimits: { windowS: 300, failures: 100, quotas: null },
     logLevel: 'warn',
     logFormat: 'json',
@@ -53,6 +54,7 @@ test('variables choose, flags win, empty variables are absent', () => {
     CAIRN_DELETE_GRACE_HOURS: '0.5',
     CAIRN_GC_GRACE_HOURS: '1000',
     CAIRN_GC_INTERVAL_HOURS: '0',
+    CAIRN_LFS_MIGRATION: 'delay=0,grace=0.5',
     CAIRN_RATE_LIMITS: 'off',
     CAIRN_LOG_LEVEL: '',
   }
@@ -69,6 +71,7 @@ test('variables choose, flags win, empty variables are absent', () => {
     deleteGraceHours: 0.5,
     gcGraceHours: 1000,
     gcIntervalHours: 0,
+    lfsMigration: { isOn: true, delayHours: 0, graceHours: 0.5 },
     rateLimits: { windowS: 300, failures: null, quotas: null },
     logLevel: 'warn',
     logFormat: 'json',

@@ -17,6 +17,7 @@ import {
 import { parseBytes } from './ops/byte-size.ts'
 import { FAILURES_ONLY, parseRateLimits, type RateLimits } from './ops/rate-limits.ts'
 import { tokenProblem } from './ops/token-string.ts'
+import { parseMigration, USUAL_MIGRATION, type MigrationPolicy } from './ops/xet/migration-policy.ts'
 import { parsePostgresUrl } from './store/catalog/postgres-url.ts'
 
 export interface Config {
@@ -42,6 +43,8 @@ export interface Config {
   /** Bytes that an account, or a repository, may have when nothing else was chosen for it; null: any number. */
   accountQuotaBytes: number | null
   repoQuotaBytes: number | null
+  /** Whether LFS objects become Xet files by themselves. */
+  lfsMigration: MigrationPolicy
   rateLimits: RateLimits
   logLevel: LogLevel
   logFormat: LogFormat
@@ -65,6 +68,7 @@ export interface ConfigFlags {
   gcInterval?: string | undefined
   accountQuota?: string | undefined
   repoQuota?: string | undefined
+  lfsMigration?: string | undefined
   rateLimits?: string | undefined
   logLevel?: string | undefined
   logFormat?: string | undefined
@@ -159,6 +163,13 @@ export function readConfig({ flags, env, cwd, isLogWatched = false }: ConfigSour
       'CAIRN_GC_INTERVAL_HOURS',
       GC_INTERVAL_HOURS,
       hoursUpTo(GC_HOURS_MAX),
+    ),
+    lfsMigration: setting(
+      flags.lfsMigration,
+      '--lfs-migration',
+      'CAIRN_LFS_MIGRATION',
+      USUAL_MIGRATION,
+      parseMigration,
     ),
     rateLimits: setting(
       flags.rateLimits,

@@ -9,6 +9,7 @@ import { createApp } from './http/app.ts'
 import { trustedPeers } from './http/urls.ts'
 import { startCollection } from './jobs/collection.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
+import { startLfsMigration } from './jobs/lfs-migration.ts'
 import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
@@ -109,6 +110,7 @@ export async function createHub(
   const jobs = opening.use(startJobs(ops, housekeeping.note))
   const purge = opening.use(startPurge(ops))
   const collection = opening.use(startCollection(ops, config.gcIntervalHours * 3600_000))
+  const migration = opening.use(startLfsMigration(ops, config.lfsMigration))
   const backends = opening.move()
 
   return {
@@ -130,7 +132,7 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop(), collection.stop()])
+      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop(), collection.stop(), migration.stop()])
       await backends.disposeAsync()
     },
   }

@@ -151,6 +151,30 @@ export const BRIDGE_STEPS_AHEAD_MAX = 4
 /** What all bridges hold together before each makes smaller steps and fewer ahead. */
 export const BRIDGES_HELD_MAX_BYTES = 96 * MIB
 
+/** LFS objects from this size on become Xet files; smaller ones have too few chunks to share. */
+export const MIGRATION_MIN_BYTES = 1 * MIB
+/** How long an object is left alone after it came, and kept after it was replaced, unless the operator says otherwise. */
+export const MIGRATION_DELAY_HOURS = 24
+export const MIGRATION_GRACE_HOURS = 7 * 24
+/** Ten years: longer ones are typing errors. */
+export const MIGRATION_HOURS_MAX = 87_600
+/** Of the disk; an object is there twice for a while, and uploads come first. */
+export const MIGRATION_FREE_SHARE_MIN = 0.1
+/** How often objects that are due are looked for. */
+export const MIGRATION_POLL_MS = 60_000
+/** An object that could not be migrated is tried again after this, then after twice as long, at most after a day. */
+export const MIGRATION_RETRY_MS = 60_000
+export const MIGRATION_RETRY_MAX_MS = 24 * 3600_000
+/** The longest rest after a piece; the usual one is as long as the piece took. */
+export const MIGRATION_REST_MAX_MS = 1_000
+/** Xorbs of a migrated file whose chunks go into the dedup index: 48 bytes a chunk, of a shard of at most 64 MiB. */
+export const MIGRATION_SHARD_XORBS_MAX = 512
+/** Versions of a path, and xorbs, in which a migrated file's chunks are looked for. */
+export const SIMILAR_VERSIONS_MAX = 8
+export const SIMILAR_XORBS_MAX = 1024
+
+/** Decoded bytes that the bridge makes at a time. */
+export const BRIDGE_STEP_RAW_MAX_BYTES = 1 * MIB
 /** Files of a shard, together, that are decoded and hashed before it is acknowledged; a job does the rest. */
 export const XET_PROVEN_AT_ONCE_MAX_BYTES = 16 * MIB
 /** Rows of one transaction of a shard's registration (a transaction holds at most 2,000). */
@@ -444,6 +468,9 @@ export const XORB_BATCHES_IN_FLIGHT_MAX = 2
  * much; counted in chunks, because well compressed bytes say nothing about the work that they make.
  */
 export const XORB_INLINE_CHUNKS_MAX = 4
+
+/** What the packing thread is given at once: it holds this, and what it makes of it. */
+export const PACK_PIECE_BYTES = 1 * MIB
 
 /** Cards and heads of weight files up to this length are read in place: some 20 ms at the very worst. */
 export const DOCUMENT_INLINE_MAX_LENGTH = 4 * KIB

@@ -1,8 +1,8 @@
 import type { BlobStore, PartStore, Staged } from '@cairn/server/store/blobs/blob-store'
 /**
  * A store whose n-th call fails, for stories of the kind «whatever fails, nothing half-done is visible»: fail at call 1,
- * 2, 3 … until the story passes. Clean-up (abort, disposal) is not counted and never fails. Blob store and catalog can
- * share a count, and the fault can be the last thing that happens, as when the process is killed.
+ * 2, 3 … until the story passes. Clean-up (abort, disposal) and the question for space are not counted and never fail.
+ * Blob store and catalog can share a count, and the fault can be the last thing that happens, as when the process is killed.
  */
 import type { Catalog } from '@cairn/server/store/catalog/catalog'
 
@@ -163,6 +163,7 @@ export function faultyStore(store: BlobStore, calls: CountedCalls): BlobStore {
     parts,
     delete: (key) => call('delete', () => store.delete(key)),
     list: (prefix, after) => each('list.next', store.list(prefix, after)),
+    space: () => store.space(),
     presign: (...presigned) => call('presign', () => store.presign(...presigned)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

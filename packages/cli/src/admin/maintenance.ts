@@ -82,4 +82,27 @@ Examples:
       'instead of that of the hub; with 0, clients that still remember what goes fail until they forget it',
       parseHours,
     )
+
+  work(
+    'migrate-lfs [id]',
+    'store LFS uploads as Xet files now, of one repository or of all',
+    `
+The hub does this by itself a day after an upload (serve --lfs-migration), and
+removes the original a week later. Goes on beside requests, and can be repeated.
+
+Examples:
+  $ cairn admin migrate-lfs
+  $ cairn admin migrate-lfs acme/tiny
+  $ cairn admin migrate-lfs --remove --data /srv/cairn`,
+    ({ remove, ...options }, [id]) => ({
+      verb: 'migrate-lfs',
+      args: { repo: id === undefined ? null : repoArgs(id, options), remove: remove === true },
+      advice: 'the originals are still there; it is tried again',
+      summary: ({ replaced = 0, replacedBytes = 0, removed = 0, removedBytes = 0 }) =>
+        `${replaced} objects (${replacedBytes} bytes) are Xet files now, ${removed} originals (${removedBytes} bytes) removed`,
+    }),
+  )
+    .option('--type <type>', 'of the named one: model, dataset or space', 'model')
+    .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
+    .option('--remove', 'the originals too, without waiting for the end of their grace')
 }

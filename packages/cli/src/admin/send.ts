@@ -5,7 +5,14 @@
 import { CliError, UsageError, type CliIo } from '../io.ts'
 
 /** To check or pack a large repository, or to see what it names, is to read all of it. */
-const ANSWER_WITHIN_MS = { usual: 60_000, fsck: 6 * 3600_000, repack: 6 * 3600_000, gc: 6 * 3600_000 }
+const HOURS_MS = 6 * 3600_000
+const ANSWER_WITHIN_MS = {
+  usual: 60_000,
+  fsck: HOURS_MS,
+  repack: HOURS_MS,
+  gc: HOURS_MS,
+  'migrate-lfs': HOURS_MS,
+}
 
 export interface AdminRequest {
   resource: string
@@ -57,9 +64,7 @@ export async function openAdmin(target: Target, { env, cwd }: CliIo): Promise<Ad
 }
 
 function answerWithinMs(verb: string): number {
-  return verb === 'fsck' || verb === 'repack' || verb === 'gc'
-    ? ANSWER_WITHIN_MS[verb]
-    : ANSWER_WITHIN_MS.usual
+  return ANSWER_WITHIN_MS[verb as keyof typeof ANSWER_WITHIN_MS] ?? ANSWER_WITHIN_MS.usual
 }
 
 function remote(endpoint: string, token: string): AdminChannel {

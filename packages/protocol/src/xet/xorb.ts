@@ -106,34 +106,56 @@ export interface EncodedXorb {
   chunks: Uint8Array
 }
 
+export interface XorbEncoder {
+  readonly chunkCount: number
+  readonly rawBytes: number
+  /** Takes the next chunk with its raw hash and returns what is to be stored of it. */
+  add(raw: Uint8Array, hash: Uint8Array): Uint8Array
+  finish(): Omit<EncodedXorb, 'bytes'>
+}
+
+/** Packs raw chunks as they come; the caller keeps to the limits of a xorb. */
+export function createXorbEncoder(primitives: Primitives): XorbEncoder {
+  const tree = createXorbHash(primitives)
+  const entries: ChunkTableEntry[] = []
+  let scheme: ChunkScheme = 'none'
+  let physicalEnd = 0
+  let rawEnd = 0
+  return {
+    get chunkCount() {
+      return entries.length
+    },
+    get rawBytes() {
+      return rawEnd
+    },
+    add(raw, hash) {
+      if (entries.length % SCHEME_RUN_CHUNKS === 0) scheme = bestScheme(primitives, raw)
+      const serialized = encodeChunk(primitives, raw, scheme)
+      tree.add(hash, raw.length)
+      physicalEnd += serialized.length
+      rawEnd += raw.length
+      entries.push({ hash, physicalEnd, rawEnd })
+      return serialized
+    },
+    finish: () => ({ hash: tree.finish(), chunks: encodeChunkTable(entries) }),
+  }
+}
+
 /** Packs raw chunks, which must fit one xorb. */
 export function encodeXorb(primitives: Primitives, rawChunks: readonly Uint8Array[]): EncodedXorb {
   if (rawChunks.length < 1 || rawChunks.length > XET_XORB_CHUNKS_MAX)
     throw new RangeError(`A xorb has 1 to ${XET_XORB_CHUNKS_MAX} chunks`)
-  const hash = createXorbHash(primitives)
-  const entries: ChunkTableEntry[] = []
-  const parts: Uint8Array[] = []
-  let scheme: ChunkScheme = 'none'
-  let physicalEnd = 0
-  let rawEnd = 0
-  rawChunks.forEach((raw, index) => {
-    if (index % SCHEME_RUN_CHUNKS === 0) scheme = bestScheme(primitives, raw)
-    const serialized = encodeChunk(primitives, raw, scheme)
-    const rawHash = chunkHash(primitives, raw)
-    hash.add(rawHash, raw.length)
-    parts.push(serialized)
-    physicalEnd += serialized.length
-    rawEnd += raw.length
-    entries.push({ hash: rawHash, physicalEnd, rawEnd })
-  })
-  if (physicalEnd > XET_XORB_MAX_BYTES) throw new RangeError(`A xorb has at most ${XET_XORB_MAX_BYTES} bytes`)
-  const bytes = new Uint8Array(physicalEnd)
+  const encoder = createXorbEncoder(primitives)
+  const parts = rawChunks.map((raw) => encoder.add(raw, chunkHash(primitives, raw)))
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  if (bytes.length > XET_XORB_MAX_BYTES)
+    throw new RangeError(`A xorb has at most ${XET_XORB_MAX_BYTES} bytes`)
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)
     at += part.length
   }
-  return { hash: hash.finish(), bytes, chunks: encodeChunkTable(entries) }
+  return { ...encoder.finish(), bytes }
 }
 
 function bestScheme(primitives: Primitives, raw: Uint8Array): ChunkScheme {

@@ -8,6 +8,7 @@ import { collectStep } from './collection/collect.ts'
 import type { OpsContext } from './context.ts'
 import { fsckHub, fsckRepo } from './fsck.ts'
 import type { WorkStep } from './work-step.ts'
+import { migrateNow } from './xet/migrate-now.ts'
 
 /** By verb; `cursor` is one of the arguments, absent at first. */
 export type HubWork = Readonly<Record<string, (principal: Principal, args: unknown) => Promise<WorkStep>>>
@@ -25,6 +26,9 @@ export function hubWork(ctx: OpsContext): HubWork {
         { ...options, graceMs: hours === undefined ? ctx.collectGraceMs : hours * 3600_000 },
         cursor,
       ),
+    ),
+    'migrate-lfs': work({ repo: named, remove: flag }, (principal, options, cursor) =>
+      migrateNow(ctx, principal, options, cursor),
     ),
   }
 }

@@ -8,7 +8,7 @@
 import { ERROR_CODES, HubError } from '@cairn/protocol/errors'
 import type { LfsBatchObject, LfsBatchRequest } from '@cairn/protocol/lfs/batch'
 
-import { LFS_BATCH_PARTS_MAX, LFS_PARTS_MAX, LFS_URL_TTL_S } from '../limits.ts'
+import { LFS_BATCH_PARTS_MAX, LFS_PARTS_MAX, LFS_URL_TTL_S, MIGRATION_MIN_BYTES } from '../limits.ts'
 import { BlobMismatchError, type Staged } from '../store/blobs/blob-store.ts'
 import type { CatalogRows, RepoRow } from '../store/catalog/catalog.ts'
 import { lfsKey } from '../store/keys.ts'
@@ -261,6 +261,7 @@ async function keep(
       await room.assert(rows, await newBytes(rows))
       await rows.blobs.insertLfs({ domainId, oid, sizeBytes, createdAt: at })
       await rows.blobs.linkLfs(repo.id, oid, at, domainId)
+      if (sizeBytes >= MIGRATION_MIN_BYTES) await rows.lfsMigrations.insert({ domainId, oid }, at)
     })
   })
 }

@@ -13,9 +13,10 @@ import {
 import { TERM_BYTES } from '@cairn/protocol/xet/terms'
 
 import { SHARD_ROWS_PER_TRANSACTION, TOUCH_INTERVAL_MS, XET_PROVEN_AT_ONCE_MAX_BYTES } from '../../limits.ts'
+import type { Staged } from '../../store/blobs/blob-store.ts'
 import { XorbMissingError, type LinkedXetFile, type RepoRow } from '../../store/catalog/catalog.ts'
 import { shardKey, xorbKey } from '../../store/keys.ts'
-import { verifyXorb } from '../../workers/xorb-verify.ts'
+import { verifyXorb, type VerifiedXorb } from '../../workers/xorb-verify.ts'
 import { assertLiving } from '../access.ts'
 import { newId, type OpsContext } from '../context.ts'
 import { renewLinks } from '../leases.ts'
@@ -36,37 +37,52 @@ export async function receiveXorb(
 ): Promise<{ inserted: boolean }> {
   const hash = hashOf(hashText)
   const { domainId } = repo
-  /** It is not enough to have it: the client is about to rely on that. */
-  const present = async (): Promise<boolean> => {
-    const at = ctx.clock()
-    const row = (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).get(hash)
-    if (row === undefined || row.touchedAt > at - TOUCH_INTERVAL_MS) return row !== undefined
-    return ctx.catalog.tx((rows) => rows.xet.touchXorb(domainId, hash, at))
-  }
-  if (options.mayKnow && (await present())) {
+  if (options.mayKnow && (await holdXorb(ctx, domainId, hash))) {
     for await (const _ of body);
     return { inserted: false }
   }
   await ctx.pendingUploads.assert(ctx, repo)
   await using staged = await ctx.blobs.stage('unhashed')
   const verified = await verifyXorb(ctx.xorbs, body, hash, (bytes) => staged.append(bytes))
-  // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
-  // copy. So one at a time, a sweep included, and bytes without a row (left by a crash) give way to those that were
-  // just verified. Awaited here: leaving the block ends the staged write.
-  const key = xorbKey(domainId, hash)
-  return await ctx.repoQueue.run(key, async () => {
-    if (await present()) return { inserted: false }
-    await ctx.blobs.delete(key)
-    await staged.commit(key)
-    const at = ctx.clock()
-    const inserted = await ctx.catalog.tx((rows) =>
-      rows.xet.insertXorb({ domainId, hash, ...verified, storedAt: at, touchedAt: at }),
-    )
+  // Awaited here: leaving the block ends the staged write.
+  const inserted = await storeXorb(ctx, domainId, hash, verified, staged)
+  if (inserted) {
     ctx.pendingUploads.add(repo.id, verified.rawBytes)
     ctx.traffic.xet.rawBytes += verified.rawBytes
     ctx.traffic.xet.storedBytes += verified.storedBytes
-    return { inserted }
+  }
+  return { inserted }
+}
+
+/** Keeps bytes that were found to be this xorb. False when the domain has it already. */
+export async function storeXorb(
+  ctx: OpsContext,
+  domainId: string,
+  hash: XetHash,
+  verified: VerifiedXorb,
+  staged: Staged,
+): Promise<boolean> {
+  // Two honest uploads of one xorb may be compressed differently, and the row's offsets must be those of the stored
+  // copy. So one at a time, a sweep included, and bytes without a row (left by a crash) give way to those that were
+  // just verified.
+  const key = xorbKey(domainId, hash)
+  return ctx.repoQueue.run(key, async () => {
+    if (await holdXorb(ctx, domainId, hash)) return false
+    await ctx.blobs.delete(key)
+    await staged.commit(key)
+    const at = ctx.clock()
+    return ctx.catalog.tx((rows) =>
+      rows.xet.insertXorb({ domainId, hash, ...verified, storedAt: at, touchedAt: at }),
+    )
   })
+}
+
+/** Whether the domain has it. That is not enough: who asks is about to rely on it. */
+async function holdXorb(ctx: OpsContext, domainId: string, hash: XetHash): Promise<boolean> {
+  const at = ctx.clock()
+  const row = (await ctx.catalog.rows.xet.getXorbs(domainId, [hash])).get(hash)
+  if (row === undefined || row.touchedAt > at - TOUCH_INTERVAL_MS) return row !== undefined
+  return ctx.catalog.tx((rows) => rows.xet.touchXorb(domainId, hash, at))
 }
 
 /**
@@ -77,6 +93,8 @@ export async function receiveShard(
   ctx: OpsContext,
   repo: RepoRow,
   bytes: Uint8Array,
+  /** The sha256 of files whose bytes the hub itself has read. */
+  computed: ReadonlyMap<string, string> = new Map(),
 ): Promise<{ registered: boolean }> {
   const shard = parseShard(bytes)
   const files = await verified(ctx, repo, shard)
@@ -86,7 +104,7 @@ export async function receiveShard(
     'xet',
     files.map(({ file }) => file.hash),
   )
-  const news = await judgeClaims(ctx, repo, files)
+  const news = await judgeClaims(ctx, repo, files, computed)
   if (news.length === 0) return { registered: false }
   try {
     await register(ctx, repo, { shard, files, news, bytes })
@@ -178,6 +196,7 @@ async function judgeClaims(
   ctx: OpsContext,
   { id: repoId, domainId }: RepoRow,
   files: readonly VerifiedFile[],
+  computed: ReadonlyMap<string, string>,
 ): Promise<JudgedFile[]> {
   const hashes = files.map(({ file }) => file.hash)
   const known = await ctx.catalog.rows.xet.knownFiles(repoId, hashes)
@@ -188,7 +207,7 @@ async function judgeClaims(
     const before = known.get(file.hash)
     const called = before?.claimedSha256 ?? null
     const isKnown = before?.isLinked === true && (called !== null || file.sha256 === null)
-    let sha256 = before?.sha256 ?? null
+    let sha256 = before?.sha256 ?? computed.get(file.hash) ?? null
     if (file.sha256 !== null && sha256 === null) {
       const isContested = called !== null && called !== file.sha256
       if (isContested || (!isKnown && sizeBytes <= leftBytes)) {

@@ -138,6 +138,8 @@ export interface BlobStore extends AsyncDisposable {
   delete(key: BlobKey): Promise<void>
   /** In key order, strictly after `after`. */
   list(prefix: string, after?: BlobKey): AsyncIterable<BlobStat>
+  /** Room for more; null: the store does not say. */
+  space(): Promise<{ freeBytes: number; totalBytes: number } | null>
   /** null: this store cannot, stream the bytes through the hub. */
   presign(
     key: BlobKey,

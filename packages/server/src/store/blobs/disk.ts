@@ -8,7 +8,7 @@
  * All three lie on one volume that has hard links.
  */
 import { randomUUID } from 'node:crypto'
-import { open, readdir, rm, stat } from 'node:fs/promises'
+import { open, readdir, rm, stat, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
@@ -94,6 +94,11 @@ export class DiskBlobStore implements BlobStore {
 
   list(prefix: string, after?: BlobKey): AsyncIterable<BlobStat> {
     return listBlobs(this.#blobsPath, prefix, after)
+  }
+
+  async space(): Promise<{ freeBytes: number; totalBytes: number }> {
+    const { bavail, blocks, bsize } = await statfs(this.#stagingPath)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   }
 
   async presign(): Promise<null> {

@@ -7,6 +7,7 @@ import { downloadsContract } from './contract/downloads.ts'
 import type { MakeCatalog } from './contract/fixtures.ts'
 import { identitiesContract } from './contract/identities.ts'
 import { journalContract } from './contract/journal.ts'
+import { lfsMigrationsContract } from './contract/lfs-migrations.ts'
 import { lifecycleContract } from './contract/lifecycle.ts'
 import { listingContract } from './contract/listing.ts'
 import { locksContract } from './contract/locks.ts'
@@ -23,6 +24,7 @@ export function catalogContract(name: string, make: MakeCatalog): void {
     describe('repositories and refs', () => reposContract(make))
     describe('old names, deleted repositories and likes', () => lifecycleContract(make))
     describe('LFS objects', () => contentContract(make))
+    describe('LFS objects that become Xet files', () => lfsMigrationsContract(make))
     describe('locks', () => locksContract(make))
     describe('Xet', () => xetContract(make))
     describe('collection', () => collectionContract(make))

@@ -7,6 +7,7 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
 import type { CollectionRows } from './collection-rows.ts'
+import type { LfsMigrationRows } from './lfs-migration-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
 import type { QuotaRows } from './quota-rows.ts'
@@ -44,6 +45,7 @@ export type {
   Visibility,
 } from './listing-rows.ts'
 export type { QuotaRows, QuotaSubject } from './quota-rows.ts'
+export type { LfsMigrationRow, LfsObjectName } from './lfs-migration-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { CatalogCounts, FailedEvent, StatsRows, StorageTotals } from './stats-rows.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows, StoredSizes } from './usage.ts'
@@ -333,6 +335,7 @@ export interface CatalogRows {
   retained: RetainedCommitRows
   blobs: BlobRows
   locks: LfsLockRows
+  lfsMigrations: LfsMigrationRows
   xet: XetRows
   collection: CollectionRows
   audit: AuditRows

@@ -49,6 +49,7 @@ async function fill(catalog: Catalog): Promise<void> {
     await rows.retained.insert({ repoId: 'tiny', oid: 'c1', reason: 'package', createdAt: 1 })
     await rows.blobs.insertLfs({ domainId: 'ann', oid: 'l1', sizeBytes: 2 ** 40, createdAt: 1 })
     await rows.blobs.linkLfs('tiny', 'l1', 1)
+    await rows.lfsMigrations.insert({ domainId: 'ann', oid: 'l1' }, 2 ** 52)
     await rows.xet.insertXorb(xorb('x1', 'ann', { chunks: Uint8Array.from({ length: 512 }, (_, i) => i) }))
     await rows.xet.insertFile('tiny', xetFile('f1', 'ann', { claimedSha256: 'a'.repeat(64) }), ['x1'])
     await rows.xet.notePathVersions('tiny', [{ pathKey: 'p', oid: 'a'.repeat(64), landedAt: 1 }])

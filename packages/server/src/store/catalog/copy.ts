@@ -39,6 +39,7 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   retained_commits: ['repo_id', 'oid', 'reason'],
   lfs_objects: ['domain_id', 'oid'],
   repo_lfs_objects: ['repo_id', 'oid'],
+  lfs_migrations: ['domain_id', 'oid'],
   xorbs: ['domain_id', 'hash'],
   xet_files: ['domain_id', 'hash'],
   xet_file_xorbs: ['domain_id', 'file_hash', 'xorb_hash'],

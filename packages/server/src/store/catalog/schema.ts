@@ -92,6 +92,15 @@ export interface Schema {
     linked_at: number
     unreferenced_at: number | null
   }
+  lfs_migrations: {
+    domain_id: string
+    oid: string
+    received_at: number
+    not_before: number
+    attempts: number
+    replaced_at: number | null
+    xet_hash: string | null
+  }
   xorbs: {
     domain_id: string
     hash: string

@@ -15,6 +15,7 @@ import { lfsLocks } from './0005-lfs-locks.ts'
 import { xetClaims } from './0006-xet-claims.ts'
 import { quotas } from './0007-quotas.ts'
 import { collection } from './0008-collection.ts'
+import { lfsMigrations } from './0009-lfs-migrations.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   xetClaims,
   quotas,
   collection,
+  lfsMigrations,
 ]
 
 /** Schema number of the open database, as it is written there. */

@@ -10,6 +10,7 @@ import { blobRows } from './blobs.ts'
 import { collectionRows } from './collection.ts'
 import { downloadRows } from './downloads.ts'
 import { indexRows } from './index-rows.ts'
+import { lfsMigrationRows } from './lfs-migrations.ts'
 import { likeRows } from './likes.ts'
 import { listingRows } from './listing.ts'
 import { lfsLockRows } from './locks.ts'
@@ -35,6 +36,7 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     oldNames: oldNameRows(db),
     likes: likeRows(db),
     locks: lfsLockRows(db),
+    lfsMigrations: lfsMigrationRows(db),
     refs: refRows(db),
     index: indexRows(db),
     listing: listingRows(db, search),
