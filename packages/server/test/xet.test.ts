@@ -278,6 +278,14 @@ describe('download', () => {
     }
   })
 
+  test('the length of a HEAD is the size of the file', async () => {
+    const reader = await casAccess(hub, null, ID, 'read')
+    const head = await reader.fetch(`/v1/files/${FILE.hash}`, { method: 'HEAD' })
+    expect(head.status).toBe(200)
+    expect(head.headers.get('content-length')).toBe(String(FILE.content.length))
+    await expectRefusal(await reader.fetch(`/v1/files/${FILE.hash}`), 'NotImplemented')
+  })
+
   test('a range asks for the chunks that it needs', async () => {
     const [one, two] = await plans({ Range: 'bytes=20005-20010' })
     expect(one.offset_into_first_range).toBe(5)

@@ -132,7 +132,7 @@ describe('CAS tokens', () => {
       .replace(':hash', pattern.includes('/chunk') ? CHUNK : FILE.xorb.hash)
       .replace(':file', FILE.hash)
     // The size of a whole xorb can be asked for, its bytes cannot.
-    const method = verb === 'GET' && pattern.includes('/xorb') ? 'HEAD' : verb
+    const method = verb === 'GET' && /\/(xorb|files)/.test(pattern) ? 'HEAD' : verb
     const bytes = pattern.includes('/shard') ? formatShard(FILE.shard) : FILE.xorb.bytes
     const found: Record<string, number> = {}
     for (const [name, token] of Object.entries(tokens)) {

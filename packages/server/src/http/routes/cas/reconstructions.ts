@@ -1,5 +1,6 @@
 /** Reconstructions: xet.md §6.1. JS asks V2 only, hf_xet before 1.5 V1 only. */
 
+import { HubError } from '@cairn/protocol/errors'
 import type { RawRange } from '@cairn/protocol/xet/reconstruction'
 import { formatReconstruction, type FetchUrl } from '@cairn/protocol/xet/reconstruction-json'
 
@@ -33,6 +34,11 @@ function rangeOf(header: string | undefined): RawRange | null {
   return match === null ? null : { start: BigInt(match[1] ?? 0), end: BigInt(match[2] ?? 0) }
 }
 
+/** The length is all that this address tells: xet.md §6 has it for HEAD only. */
+async function refuseBody(): Promise<never> {
+  throw new HubError('NotImplemented', 'Files are read by the addresses of their reconstruction')
+}
+
 const V1_PATHS = [
   '/cas/g1/:domain/v1/reconstructions/:file',
   '/cas/g1/:domain/reconstructions/:file',
@@ -61,8 +67,8 @@ export const reconstructionRoutes: readonly Route[] = [
     hub: 'HEAD {cas}/v1/files/{file}',
     async handle({ ops, headers, params }) {
       const { repo } = await openGrant(ops, casCredential({ headers, params }), 'read')
-      const size = await fileSize(ops, repo, params['file'] ?? '')
-      return { headers: { 'Content-Length': size }, json: { size } }
+      const sizeBytes = await fileSize(ops, repo, params['file'] ?? '')
+      return { content: { source: { sizeBytes, open: refuseBody } } }
     },
   },
 ]
