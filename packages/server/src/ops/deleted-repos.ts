@@ -100,7 +100,7 @@ function canBeRestored(ctx: OpsContext, { deletedAt }: RepoRow): boolean {
 
 /**
  * Removes what a deleted repository left, once its grace has ended; before that, and when it lives again, does nothing.
- * Blobs stay until a sweep finds them unreferenced.
+ * Blobs stay until collection finds them unneeded.
  */
 export async function purgeRepo(ctx: OpsContext, repoId: string): Promise<void> {
   await ctx.repoQueue.run(repoId, async () => {

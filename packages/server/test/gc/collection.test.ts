@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collectStep } from '../../src/ops/collection/collect.ts'
 import type { OpsContext } from '../../src/ops/context.ts'
 import { purgeDue } from '../../src/ops/deleted-repos.ts'
+import { removeOriginal, replaceObject } from '../../src/ops/xet/migrate.ts'
 import { lfsKey } from '../../src/store/keys.ts'
 import { batch, commit, createRepo, file, getJson, lfsFile, sha256, uploadLfs } from '../client.ts'
 import { expectRefusal, post } from '../refusal.ts'
@@ -300,6 +301,27 @@ test('a branch that comes back while its repository is looked at keeps its files
   const step = await collectStep({ ...ops, git }, { dryRun: false, graceMs: 0 }, null)
   expect({ isBack, counts: step.counts }).toEqual({ isBack: true, counts: {} })
   await t.expectContent(id, 'side.bin', 'side', 'side')
+})
+
+test('an object that a Xet file replaced stays until that was read back, or nobody needs either', async () => {
+  const { ops } = t.hub.hub
+  const id = await createRepo(t.hub, 'alice', 'alice/migrated')
+  const { domainId } = (await ops.catalog.rows.repos.getByName('default', 'model', 'alice', 'migrated'))!
+  for (const text of ['needed', 'not needed'].map((word) => word.repeat(200_000))) {
+    await uploadLfs(t.hub, 'alice', id, text)
+    expect(await replaceObject(ops, { domainId, oid: sha256(text) }, async () => {})).toBe('replaced')
+  }
+  const needed = 'needed'.repeat(200_000)
+  await commit(t.hub, 'alice', id, [lfsFile('big.bin', needed)])
+  t.now += 3 * DAY_MS
+  expect(await t.gc({ graceHours: 0 })).toMatchObject({ 'links freed': 1, 'files freed': 1, 'lfs freed': 1 })
+  await t.expectContent(id, 'big.bin', needed)
+  const object = { domainId, oid: sha256(needed) }
+  expect(await ops.catalog.rows.blobs.getLfs(domainId, object.oid)).not.toBeNull()
+  expect(await removeOriginal(ops, object)).toBe('removed')
+  expect((await t.kinds()).filter((kind) => kind === 'lfs')).toEqual([])
+  await t.gc({ graceHours: 0 })
+  await t.expectContent(id, 'big.bin', needed)
 })
 
 test('what a backup copies is not removed under its hands', async () => {

@@ -20,8 +20,12 @@ const TABLES = {
 const IS_REFERENCED = {
   files: sql`exists (select 1 from repo_xet_files as link
     where link.domain_id = stored.domain_id and link.hash = stored.hash)`,
-  lfs: sql`exists (select 1 from repo_lfs_objects as link
-    where link.domain_id = stored.domain_id and link.oid = stored.oid)`,
+  // One that a Xet file replaced is its original until that was read back: then the migration removes it.
+  lfs: sql`(exists (select 1 from repo_lfs_objects as link
+      where link.domain_id = stored.domain_id and link.oid = stored.oid)
+    or exists (select 1 from lfs_migrations as migration join xet_files as file
+      on file.domain_id = migration.domain_id and file.hash = migration.xet_hash
+      where migration.domain_id = stored.domain_id and migration.oid = stored.oid))`,
   xorbs: sql`exists (select 1 from xet_file_xorbs as term
     where term.domain_id = stored.domain_id and term.xorb_hash = stored.hash)`,
   // A shard says nothing any more when its xorbs are gone; the empty file needs none.
