@@ -172,6 +172,15 @@ test('nobody notices but clients of Xet, who find the file there', async () => {
   expect(await migrate(id, true)).toMatchObject({ total: 0, counts: {} })
 })
 
+test('what a repository has counts once, whatever it is stored as', async () => {
+  const bytes = content()
+  const id = await publish('full', bytes)
+  const { id: repoId } = await repoOf(id)
+  await hub.hub.ops.catalog.tx((rows) => rows.quotas.set('repo', repoId, bytes.length + 100_000))
+  expect(await migrate(id)).toMatchObject({ findings: [], counts: { replaced: 1 } })
+  await expectServed(id, bytes)
+})
+
 test('a later version costs what changed in it', async () => {
   const first = content(8_000_000)
   const second = Buffer.concat([
