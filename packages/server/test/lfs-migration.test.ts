@@ -163,6 +163,18 @@ test('nobody notices but clients of Xet, who find the file there', async () => {
   expect(await migrate(id, true)).toMatchObject({ total: 0, counts: {} })
 })
 
+test('what an earlier owner left in his domain is replaced there', async () => {
+  const bytes = content()
+  const id = await publish('moved', bytes)
+  const { domainId } = await repoOf(id)
+  const move = post({ fromRepo: id, toRepo: 'acme/moved', type: 'model' })
+  expect((await hub.fetch('alice', '/api/repos/move', move)).status).toBe(200)
+  const before = await keys('xorbs', domainId)
+  expect(await migrate('acme/moved', true)).toMatchObject({ counts: { replaced: 1, removed: 1 } })
+  expect((await expectServed('acme/moved', bytes)).has('x-xet-hash')).toBe(true)
+  expect((await keys('xorbs', domainId)).length).toBe(before.length + 1)
+})
+
 test('what a repository has counts once, whatever it is stored as', async () => {
   const bytes = content()
   const id = await publish('full', bytes)
