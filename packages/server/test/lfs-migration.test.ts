@@ -1,7 +1,7 @@
 /** LFS uploads become Xet files, and nobody who downloads them notices. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { failAtCall } from '@cairn/testkit/faults'
+import { CountedCalls, failAtCall, faultyCatalog, faultyStore, systemFault } from '@cairn/testkit/faults'
 import { startHub, type TestHub } from '@cairn/testkit/start-hub'
 import { generateContent } from '@cairn/testkit/xet-content'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -80,21 +80,12 @@ async function rowOf(id: string, bytes: Buffer) {
 }
 
 /** One object, whatever its size, with what happens while it is packed. */
-async function replace(
-  id: string,
-  bytes: Buffer,
-  {
-    ctx = hub.hub.ops,
-    meanwhile = async () => {},
-  }: { ctx?: OpsContext; meanwhile?: () => Promise<void> } = {},
-) {
-  const repo = await repoOf(id)
-  const object = { domainId: repo.domainId, oid: sha256(bytes) }
-  const { catalog } = hub.hub.ops
-  if ((await catalog.rows.lfsMigrations.get(object)) === null)
-    await catalog.tx((rows) => rows.lfsMigrations.insert(object, now))
+async function replace(id: string, bytes: Buffer, meanwhile: () => Promise<void> = async () => {}) {
+  const { ops } = hub.hub
+  const object = { domainId: (await repoOf(id)).domainId, oid: sha256(bytes) }
+  await ops.catalog.tx((rows) => rows.lfsMigrations.insert(object, now))
   let isFirst = true
-  return replaceObject(ctx, (await catalog.rows.lfsMigrations.get(object))!, async () => {
+  return replaceObject(ops, object, async () => {
     if (isFirst) await meanwhile()
     isFirst = false
   })
@@ -172,6 +163,27 @@ test('nobody notices but clients of Xet, who find the file there', async () => {
   expect(await migrate(id, true)).toMatchObject({ total: 0, counts: {} })
 })
 
+test('what an earlier owner left in his domain is replaced there', async () => {
+  const bytes = content()
+  const id = await publish('moved', bytes)
+  const { domainId } = await repoOf(id)
+  const move = post({ fromRepo: id, toRepo: 'acme/moved', type: 'model' })
+  expect((await hub.fetch('alice', '/api/repos/move', move)).status).toBe(200)
+  const before = await keys('xorbs', domainId)
+  expect(await migrate('acme/moved', true)).toMatchObject({ counts: { replaced: 1, removed: 1 } })
+  expect((await expectServed('acme/moved', bytes)).has('x-xet-hash')).toBe(true)
+  expect((await keys('xorbs', domainId)).length).toBe(before.length + 1)
+})
+
+test('what a repository has counts once, whatever it is stored as', async () => {
+  const bytes = content()
+  const id = await publish('full', bytes)
+  const { id: repoId } = await repoOf(id)
+  await hub.hub.ops.catalog.tx((rows) => rows.quotas.set('repo', repoId, bytes.length + 100_000))
+  expect(await migrate(id)).toMatchObject({ findings: [], counts: { replaced: 1 } })
+  await expectServed(id, bytes)
+})
+
 test('a later version costs what changed in it', async () => {
   const first = content(8_000_000)
   const second = Buffer.concat([
@@ -221,10 +233,8 @@ describe('while an object is packed', () => {
     const bytes = content()
     const one = await publish('shared-one', bytes)
     let two = ''
-    await replace(one, bytes, {
-      meanwhile: async () => {
-        two = await publish('shared-two', bytes)
-      },
+    await replace(one, bytes, async () => {
+      two = await publish('shared-two', bytes)
     })
     for (const id of [one, two]) expect((await expectServed(id, bytes)).has('x-xet-hash')).toBe(true)
   })
@@ -234,14 +244,12 @@ describe('while an object is packed', () => {
     const id = await publish('deleted', bytes)
     const { ops } = hub.hub
     const { id: repoId } = await repoOf(id)
-    const done = replace(id, bytes, {
-      meanwhile: async () => {
-        await hub.fetch('alice', '/api/repos/delete', {
-          ...post({ name: 'deleted', organization: 'alice' }),
-          method: 'DELETE',
-        })
-        await ops.catalog.tx((rows) => rows.repos.purge(repoId))
-      },
+    const done = replace(id, bytes, async () => {
+      await hub.fetch('alice', '/api/repos/delete', {
+        ...post({ name: 'deleted', organization: 'alice' }),
+        method: 'DELETE',
+      })
+      await ops.catalog.tx((rows) => rows.repos.purge(repoId))
     })
     await expect(done).rejects.toThrow('deleted meanwhile')
   })
@@ -249,11 +257,9 @@ describe('while an object is packed', () => {
   test('its file is purged from the repository', async () => {
     const bytes = content()
     const id = await publish('purged', bytes)
-    await replace(id, bytes, {
-      meanwhile: async () => {
-        const purge = post({ deletions: { sha: [sha256(bytes)], rewriteHistory: true } })
-        expect((await hub.fetch('alice', `/api/models/${id}/lfs-files/batch`, purge)).status).toBe(200)
-      },
+    await replace(id, bytes, async () => {
+      const purge = post({ deletions: { sha: [sha256(bytes)], rewriteHistory: true } })
+      expect((await hub.fetch('alice', `/api/models/${id}/lfs-files/batch`, purge)).status).toBe(200)
     })
     expect((await hub.fetch('alice', `/${id}/resolve/main/model.bin`)).status).toBe(404)
   })
@@ -261,11 +267,9 @@ describe('while an object is packed', () => {
   test('its repository goes to another owner, who has it from then on', async () => {
     const bytes = content()
     const id = await publish('moving', bytes)
-    await replace(id, bytes, {
-      meanwhile: async () => {
-        const move = post({ fromRepo: id, toRepo: 'acme/moving', type: 'model' })
-        expect((await hub.fetch('alice', '/api/repos/move', move)).status).toBe(200)
-      },
+    await replace(id, bytes, async () => {
+      const move = post({ fromRepo: id, toRepo: 'acme/moving', type: 'model' })
+      expect((await hub.fetch('alice', '/api/repos/move', move)).status).toBe(200)
     })
     const headers = await expectServed('acme/moving', bytes)
     const cas = await casAccess(hub, 'alice', 'acme/moving', 'read')
@@ -275,11 +279,9 @@ describe('while an object is packed', () => {
   test('its repository is duplicated, and both have the file', async () => {
     const bytes = content()
     const id = await publish('copied', bytes)
-    await replace(id, bytes, {
-      meanwhile: async () => {
-        const copy = post({ repository: 'alice/copy' })
-        expect((await hub.fetch('alice', `/api/models/${id}/duplicate`, copy)).status).toBe(200)
-      },
+    await replace(id, bytes, async () => {
+      const copy = post({ repository: 'alice/copy' })
+      expect((await hub.fetch('alice', `/api/models/${id}/duplicate`, copy)).status).toBe(200)
     })
     for (const one of [id, 'alice/copy'])
       expect((await expectServed(one, bytes)).has('x-xet-hash')).toBe(true)
@@ -350,34 +352,41 @@ describe('what goes wrong', () => {
     expect(await keys('lfs', domainId)).toContain(lfsKey(domainId, sha256(bytes)))
   })
 
-  test.each(['before', 'after'] as const)(
-    'a store that fails %s any of its calls loses nothing, and the next attempt succeeds',
-    async (timing) => {
-      const bytes = content(1_200_000)
-      const id = await publish(`faults-${timing}`, bytes)
-      const { ops } = hub.hub
-      const noSpace = () => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
-      let failures = 0
+  test.each([
+    { what: 'a full disk', plan: { timing: 'before', makeFault: systemFault('ENOSPC') } },
+    { what: 'the end of the process', plan: { timing: 'after', isDeadly: true } },
+  ] as const)('$what, at any call of store or catalog, loses nothing', async ({ what, plan }) => {
+    const bytes = content(1_200_000)
+    const id = await publish(what.replaceAll(' ', '-'), bytes)
+    const { ops } = hub.hub
+    const { domainId } = await repoOf(id)
+    const object = { domainId, oid: sha256(bytes) }
+    /** Fails at the first call, then at the second …; returns how often it failed before it was through. */
+    async function failEach(attempt: (ctx: OpsContext) => Promise<unknown>): Promise<number> {
       for (let failing = 1; ; failing++) {
-        const ctx = { ...ops, blobs: failAtCall(ops.blobs, failing, timing, noSpace) }
-        try {
-          if ((await rowOf(id, bytes))?.replacedAt === null) await replace(id, bytes, { ctx })
-          const row = await rowOf(id, bytes)
-          if (row !== null) await removeOriginal(ctx, row)
-          break
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'ENOSPC' })
-          failures++
-          await expectServed(id, bytes)
+        const calls = new CountedCalls({ failing, ...plan })
+        const ctx = {
+          ...ops,
+          blobs: faultyStore(ops.blobs, calls),
+          catalog: faultyCatalog(ops.catalog, calls),
         }
+        const error = await attempt(ctx).then(
+          () => null,
+          (thrown: unknown) => thrown,
+        )
+        if (error === null && !calls.hasFailed) return failing - 1
+        await expectServed(id, bytes)
       }
-      expect(failures).toBeGreaterThan(10)
-      await expectServed(id, bytes)
-      expect(await keys('lfs', (await repoOf(id)).domainId)).not.toContain(
-        lfsKey((await repoOf(id)).domainId, sha256(bytes)),
-      )
-    },
-  )
+    }
+    expect(await failEach((ctx) => replaceObject(ctx, object, async () => {}))).toBeGreaterThan(5)
+    // Whatever was cut off last, the next attempt finds it.
+    await replaceObject(ops, object, async () => {})
+    expect((await expectServed(id, bytes)).has('x-xet-hash')).toBe(true)
+    expect(await failEach((ctx) => removeOriginal(ctx, object))).toBeGreaterThan(1)
+    await removeOriginal(ops, object)
+    expect(await rowOf(id, bytes)).toBeNull()
+    await expectServed(id, bytes)
+  })
 })
 
 describe('by itself', () => {

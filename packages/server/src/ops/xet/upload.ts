@@ -93,7 +93,7 @@ export async function receiveShard(
   ctx: OpsContext,
   repo: RepoRow,
   bytes: Uint8Array,
-  /** The sha256 of files whose bytes the hub itself has read. */
+  /** The sha256 of files that the hub itself has read among what the repository has. */
   computed: ReadonlyMap<string, string> = new Map(),
 ): Promise<{ registered: boolean }> {
   const shard = parseShard(bytes)
@@ -183,8 +183,8 @@ async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): P
 /** A file with the sha256 that the hub has computed, or null. */
 interface JudgedFile extends VerifiedFile {
   sha256: string | null
-  /** The repository has it already, and what is new is its sha256. */
-  isLinked: boolean
+  /** The repository has its bytes already, and what is new is its sha256, or that it is a Xet file. */
+  isPresent: boolean
 }
 
 /**
@@ -218,14 +218,14 @@ async function judgeClaims(
     if (file.sha256 !== null && sha256 !== null && sha256 !== file.sha256)
       throw new HubError('BadRequest', `File ${file.hash} has the sha256 ${sha256}, not ${file.sha256}`)
     if (!isKnown || sha256 !== (before?.sha256 ?? null))
-      news.push({ ...one, sha256, isLinked: before?.isLinked === true })
+      news.push({ ...one, sha256, isPresent: before?.isLinked === true || computed.has(file.hash) })
   }
   return news
 }
 
 /** What these add to what the repository has. */
 function bytesNewTo(files: readonly JudgedFile[]): number {
-  return files.reduce((sum, { isLinked, sizeBytes }) => sum + (isLinked ? 0 : sizeBytes), 0)
+  return files.reduce((sum, { isPresent, sizeBytes }) => sum + (isPresent ? 0 : sizeBytes), 0)
 }
 
 /** Throws BadRequest unless it is 64 hex digits. */
