@@ -10,6 +10,8 @@
  *     catalog.db      rows, unless PostgreSQL holds them
  *     engine          which of the two it is
  *     repos/ blobs/   bare repositories, large contents
+ *     snapshots/      the catalog at one moment, while a backup is taken
+ *     restoring       until a backup has been brought back whole
  */
 import { constants } from 'node:fs'
 import { access, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
@@ -43,12 +45,26 @@ export class DataDirError extends Error {
 
 export type CatalogEngine = 'sqlite' | 'postgres'
 
+/** Its presence, with the id of the backup, keeps hubs away. */
+export const RESTORING = 'restoring'
+
+/** Where things are in a data directory. */
+export function dataDirPaths(path: string): Record<'catalog' | 'repos' | 'blobs' | 'snapshots', string> {
+  return {
+    catalog: join(path, 'catalog.db'),
+    repos: join(path, 'repos'),
+    blobs: join(path, 'blobs'),
+    snapshots: join(path, 'snapshots'),
+  }
+}
+
 export interface DataDir extends AsyncDisposable {
   readonly path: string
   readonly secrets: { readonly signing: Uint8Array }
   readonly catalogPath: string
   readonly reposPath: string
   readonly blobsPath: string
+  readonly snapshotsPath: string
   readonly adminTokenPath: string
   /** Where the rows of this directory are; null before the first start. Serving others with these files loses sight of them. */
   readEngine(): Promise<CatalogEngine | null>
@@ -76,16 +92,16 @@ export async function openDataDir(
       writeFileDurable(serverPath, toJson({ pid: process.pid, url } satisfies ServerInfo), 0o600)
     await announce(null)
     const secrets = await openSecrets(join(path, 'secrets.json'), options.random)
-    const reposPath = join(path, 'repos')
-    const blobsPath = join(path, 'blobs')
-    await Promise.all([makeDir(reposPath), makeDir(blobsPath)])
+    const paths = dataDirPaths(path)
+    await Promise.all([makeDir(paths.repos), makeDir(paths.blobs)])
     const adminTokenPath = join(path, 'admin-token')
     return {
       path,
       secrets,
-      catalogPath: join(path, 'catalog.db'),
-      reposPath,
-      blobsPath,
+      catalogPath: paths.catalog,
+      reposPath: paths.repos,
+      blobsPath: paths.blobs,
+      snapshotsPath: paths.snapshots,
       adminTokenPath,
       announce,
       readEngine: async () => parseEngine(await readSmallFile(join(path, 'engine'))),
@@ -117,6 +133,16 @@ export async function assertUsable(path: string): Promise<void> {
     return
   }
   if (await exists(join(path, 'lock'))) (await takeLock(path)).close()
+  if (await exists(join(path, RESTORING)))
+    throw new DataDirError(
+      `${path} has half of a backup: finish with 'cairn admin restore', or give another directory with --data`,
+    )
+}
+
+/** The lock alone, for a folder that is filled rather than served. */
+export async function lockDirectory(path: string): Promise<Disposable> {
+  const lock = await takeLock(path)
+  return { [Symbol.dispose]: () => lock.close() }
 }
 
 /** The administrator's token of a hub on this machine, for `cairn admin`. */

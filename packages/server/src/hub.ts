@@ -17,6 +17,7 @@ import { adminRepos } from './ops/admin-repos.ts'
 import { adminStorage } from './ops/admin-storage.ts'
 import { hubWork } from './ops/admin-work.ts'
 import { admin, type AdminDeps } from './ops/admin.ts'
+import { Backups } from './ops/backup.ts'
 import { Budgets } from './ops/byte-budget.ts'
 import { Caches } from './ops/caches.ts'
 import type { AccountDeps } from './ops/change.ts'
@@ -92,6 +93,7 @@ export async function createHub(
     log,
   }
   await repairDirty(ops)
+  const backups = opening.use(await Backups.open(ops, dataDir.snapshotsPath))
   const deps: AdminDeps = {
     catalog,
     clock,
@@ -99,6 +101,7 @@ export async function createHub(
     repos: adminRepos(ops),
     work: hubWork(ops),
     storage: adminStorage(ops),
+    backups,
   }
   const app = createApp(ops, deps, {
     publicUrl: config.publicUrl,

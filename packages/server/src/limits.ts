@@ -254,6 +254,14 @@ export const BOOTSTRAP_ACCOUNTS_MAX = 500
 export const STATE_FILE_MAX_BYTES = 64 * 1024
 /** Rows of one listing by an administrator. */
 export const ADMIN_LIST_MAX = 1000
+/** Rows that a walk over everything reads at once. */
+export const INVENTORY_PAGE = 1000
+/** Contents that a backup copies at once: each waits for the disk. */
+export const COPIES_AT_ONCE = 4
+/** What a backup counts on stays so long after it was last heard of. */
+export const BACKUP_LEASE_MS = 10 * 60_000
+/** Each keeps a copy of the catalog on disk. */
+export const BACKUPS_AT_ONCE_MAX = 4
 
 /** Limits of the server alone. Those that both ends of a wire must agree on are in protocol/src/limits.ts. */
 

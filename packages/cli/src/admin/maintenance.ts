@@ -105,4 +105,45 @@ Examples:
     .option('--type <type>', 'of the named one: model, dataset or space', 'model')
     .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
     .option('--remove', 'the originals too, without waiting for the end of their grace')
+
+  admin
+    .command('backup <folder>')
+    .description('copy a hub into a folder, beside requests; into an earlier backup only what is new')
+    .option('--data <dir>', 'data directory of the hub (CAIRN_DATA; ./cairn-data)')
+    .option('--json', 'print what was done as JSON')
+    .addHelpText(
+      'after',
+      `
+The folder is a backup when this has ended, or the one that it was before. It holds the
+hub's secrets. Exits with 1 when contents of the hub are damaged or missing.
+
+Examples:
+  $ cairn admin backup /mnt/backup/cairn
+  $ cairn admin backup /mnt/backup/cairn --data /srv/cairn --json`,
+    )
+    .action(async (folder: string, options: Options) => {
+      const { backUp } = await import('./backup.ts')
+      await backUp(folder, options, io)
+    })
+
+  admin
+    .command('restore <folder>')
+    .description('make a data directory from a backup, and check it')
+    .option('--data <dir>', 'a new or empty data directory (CAIRN_DATA; ./cairn-data)')
+    .option('--database <url>', 'postgres://… with an empty catalog, instead of SQLite (CAIRN_DATABASE)')
+    .option('--full', 'read every content once more for the check')
+    .option('--json', 'print what was done as JSON, then each step of the check')
+    .addHelpText(
+      'after',
+      `
+Interrupted, it goes on when it is called again with the same folders.
+
+Examples:
+  $ cairn admin restore /mnt/backup/cairn --data /srv/cairn
+  $ cairn admin restore /mnt/backup/cairn --data /srv/cairn --database postgres://cairn@db.example.org/cairn`,
+    )
+    .action(async (folder: string, options: Options) => {
+      const { restore } = await import('./backup.ts')
+      await restore(folder, options, io)
+    })
 }

@@ -31,6 +31,7 @@ beforeEach(async () => {
       repoQuota: (_: Principal, ...args: unknown[]) => Promise.resolve([repoCalls.push(args)]) as never,
       stats: () => Promise.reject(new Error('not asked for here')),
     },
+    backups: { create: record('create'), extend: record('extend'), delete: record('delete') } as never,
   })
 })
 afterEach(() => deps[Symbol.asyncDispose]())

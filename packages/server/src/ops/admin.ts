@@ -30,6 +30,7 @@ import { checked, registryField, repoFields } from './admin-args.ts'
 import type { AdminStorageOps, QuotaChoice } from './admin-storage.ts'
 import type { HubWork } from './admin-work.ts'
 import { listAudit } from './audit-log.ts'
+import type { Backups } from './backup.ts'
 import { parseBytes } from './byte-size.ts'
 import type { AccountDeps } from './change.ts'
 import { grantFields } from './grant-input.ts'
@@ -66,6 +67,7 @@ export interface AdminDeps extends AccountDeps {
   repos: AdminRepoOps
   work: HubWork
   storage: AdminStorageOps
+  backups: Pick<Backups, 'create' | 'extend' | 'delete'>
 }
 
 export interface AdminRequest {
@@ -176,6 +178,11 @@ const ACTIONS: Record<string, Record<string, Action>> = {
       deleteRegistry(deps, who, registry.org, registry.slug),
     ),
   },
+  backup: {
+    create: action(z.strictObject({}), (deps, who) => deps.backups.create(who)),
+    extend: action(z.strictObject({ id: idField }), (deps, who, { id }) => deps.backups.extend(who, id)),
+    delete: action(z.strictObject({ id: idField }), (deps, who, { id }) => deps.backups.delete(who, id)),
+  },
   audit: {
     list: action(
       z.strictObject({
@@ -238,7 +245,7 @@ export async function admin(deps: AdminDeps, principal: Principal, request: unkn
   if (run === undefined)
     throw new HubError(
       'BadRequest',
-      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and repack, and user, org and repo with quota), and hub with stats, ${Object.keys(deps.work).join(', ')}`,
+      `Administration knows ${Object.keys(ACTIONS).join(', ')}, each with create, list and delete (and repo with restore and repack, backup with extend, and user, org and repo with quota), and hub with stats, ${Object.keys(deps.work).join(', ')}`,
     )
   return run(deps, principal, args)
 }

@@ -45,6 +45,11 @@ export class DiskBlobStore implements BlobStore {
     return new DiskBlobStore(absolute)
   }
 
+  /** For reading only: staging is left to the process that owns the store. */
+  static besideItsOwner(root: string): DiskBlobStore {
+    return new DiskBlobStore(resolve(root))
+  }
+
   private constructor(root: string) {
     this.#blobsPath = join(root, 'blobs')
     this.#stagingPath = join(root, 'staging')

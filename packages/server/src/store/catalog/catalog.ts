@@ -7,6 +7,7 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
 import type { CollectionRows } from './collection-rows.ts'
+import type { InventoryRows } from './inventory-rows.ts'
 import type { LfsMigrationRows } from './lfs-migration-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
@@ -46,6 +47,7 @@ export type {
 } from './listing-rows.ts'
 export type { QuotaRows, QuotaSubject } from './quota-rows.ts'
 export type { LfsMigrationRow, LfsObjectName } from './lfs-migration-rows.ts'
+export type { ContentKind, ContentPlace, InventoryRows, StoredBytes } from './inventory-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { CatalogCounts, FailedEvent, StatsRows, StorageTotals } from './stats-rows.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows, StoredSizes } from './usage.ts'
@@ -344,6 +346,7 @@ export interface CatalogRows {
   outbox: OutboxRows
   quotas: QuotaRows
   stats: StatsRows
+  inventory: InventoryRows
 }
 
 export interface Catalog extends AsyncDisposable {
@@ -357,4 +360,6 @@ export interface Catalog extends AsyncDisposable {
    * the transaction can no longer commit, even if `work` caught the error. Events passed to `emit` are in the outbox exactly when the transaction commits.
    */
   tx<T>(work: (rows: CatalogRows, emit: (event: HubEvent) => void) => Promise<T>): Promise<T>
+  /** Writes all rows of one moment into a new SQLite file, durably, beside readers and writers (snapshot.ts opens it). */
+  copyTo(path: string): Promise<void>
 }

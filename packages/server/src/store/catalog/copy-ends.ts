@@ -1,6 +1,6 @@
 /**
  * The two ends of a copy: a catalog that is only read, in one snapshot, and one that is filled in one transaction.
- * While an end is open no hub writes to it.
+ * While an end is open no hub writes to it, unless the source is said to be serving.
  */
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -14,7 +14,11 @@ import type { Schema } from './schema.ts'
 import { kyselyOnSqlite } from './sqlite-driver.ts'
 import { assertCurrent, prepareFile, readOnlyLocation } from './sqlite-file.ts'
 
-export type CatalogLocation = { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string }
+export type CatalogLocation =
+  | { kind: 'sqlite'; path: string }
+  | { kind: 'postgres'; url: string }
+  /** A source only: hubs go on writing to it while it is read. */
+  | { kind: 'serving'; at: PostgresPlace }
 
 /** The copy cannot be made, or is not what the source is. Nothing of it is in the target. */
 export class CopyError extends Error {
@@ -38,6 +42,10 @@ export interface CopyEnd extends AsyncDisposable {
  */
 export async function openEnd(location: CatalogLocation, role: 'source' | 'target'): Promise<CopyEnd> {
   if (location.kind === 'sqlite') return openFile(location.path, role)
+  if (location.kind === 'serving') {
+    const { openSnapshot } = await import('./postgres-session.ts')
+    return { ...(await openSnapshot(location.at, false)), place: location.at.place }
+  }
   const { parsePostgresUrl } = await import('./postgres-url.ts')
   return openSchema(parsePostgresUrl(location.url), role)
 }
@@ -68,5 +76,5 @@ async function openSchema(at: PostgresPlace, role: 'source' | 'target'): Promise
   const isSource = role === 'source'
   if (!(await prepareSchema(at, MIGRATIONS, isSource ? 'look' : 'create')))
     throw new CopyError(`There is no catalog in the database ${at.place}`)
-  return { ...(await (isSource ? openSnapshot(at) : openFilling(at))), place: at.place }
+  return { ...(await (isSource ? openSnapshot(at, true) : openFilling(at))), place: at.place }
 }

@@ -42,10 +42,10 @@ export interface LoneTransaction extends AsyncDisposable {
   commit(): Promise<void>
 }
 
-/** All rows as they are at one moment, with every writer kept out until disposal. */
-export function openSnapshot(at: PostgresPlace): Promise<LoneTransaction> {
-  const lock = `select pg_advisory_lock(${writerLock(at.schema)})`
-  return openTransaction(at, true, [lock, 'begin isolation level repeatable read'], [])
+/** All rows as they are at one moment; `alone`: with every writer kept out until disposal. */
+export function openSnapshot(at: PostgresPlace, alone: boolean): Promise<LoneTransaction> {
+  const lock = alone ? [`select pg_advisory_lock(${writerLock(at.schema)})`] : []
+  return openTransaction(at, true, [...lock, 'begin isolation level repeatable read'], [])
 }
 
 /** The writer's, for as many rows as it takes. */

@@ -57,6 +57,7 @@ export async function openPostgresCatalog({
 class PostgresCatalog implements Catalog {
   readonly rows: CatalogRows
   readonly epoch = null
+  readonly #at: PostgresPlace
   readonly #readers: Pool
   readonly #writer: PostgresWriter
   readonly #session: Session
@@ -64,6 +65,7 @@ class PostgresCatalog implements Catalog {
   #closed = false
 
   constructor(at: PostgresPlace, clock: () => number) {
+    this.#at = at
     this.#readers = openPool(at, true, POSTGRES_READERS_MAX)
     this.#writer = new PostgresWriter(at)
     this.#session = postgresSession(this.#writer, clock)
@@ -80,6 +82,11 @@ class PostgresCatalog implements Catalog {
 
   tx<T>(work: Work<T>): Promise<T> {
     return this.#queue.run(() => runTransaction(this.#session, work))
+  }
+
+  async copyTo(path: string): Promise<void> {
+    const { copyCatalog } = await import('./copy.ts')
+    await copyCatalog({ from: { kind: 'serving', at: this.#at }, to: { kind: 'sqlite', path } })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,6 +10,7 @@ import { blobRows } from './blobs.ts'
 import { collectionRows } from './collection.ts'
 import { downloadRows } from './downloads.ts'
 import { indexRows } from './index-rows.ts'
+import { inventoryRows } from './inventory.ts'
 import { lfsMigrationRows } from './lfs-migrations.ts'
 import { likeRows } from './likes.ts'
 import { listingRows } from './listing.ts'
@@ -50,5 +51,6 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     outbox: outboxRows(db),
     quotas: quotaRows(db),
     stats: statsRows(db),
+    inventory: inventoryRows(db),
   }
 }
