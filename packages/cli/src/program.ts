@@ -77,6 +77,10 @@ function buildProgram(io: CliIo): Command {
       'off, on, or hours like delay=24,grace=168: when LFS uploads become Xet files (CAIRN_LFS_MIGRATION; on)',
     )
     .option(
+      '--scrub-days <days>',
+      'in how many days all that is stored is read once, 0 for never (CAIRN_SCRUB_DAYS; 30)',
+    )
+    .option(
       '--rate-limits <choice>',
       'off, auth (wrong credentials only), on, or numbers like api=1000,window=300 (CAIRN_RATE_LIMITS; auth)',
     )

@@ -226,7 +226,11 @@ test('fsck tells what is wrong with a running hub and with one at rest, and mend
   const fsck = (...args: string[]) => cairn(['admin', 'fsck', ...args, '--data', data])
   await cairn(['admin', 'repo', 'create', 'admin/one', '--data', data])
   await cairn(['admin', 'repo', 'create', 'admin/two', '--data', data])
-  expect(await fsck()).toEqual({ code: 0, out: '', err: '2 repositories checked, no problem is left.\n' })
+  expect(await fsck()).toEqual({
+    code: 0,
+    out: '',
+    err: '2 repositories, 0 large files and 0 xorbs checked, no problem is left.\n',
+  })
 
   const listed = await cairn(['admin', 'repo', 'list', '--json', '--data', data])
   const { storageId } = (JSON.parse(listed.out) as { id: string; storageId: string }[]).find(
@@ -237,7 +241,7 @@ test('fsck tells what is wrong with a running hub and with one at rest, and mend
   const found = await fsck()
   expect(found).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^cairn: problems left: 1 \(2 repositories checked\);/),
+    err: expect.stringMatching(/^cairn: problems left: 1 \(2 repositories, .* checked\);/),
   })
   expect(found.out).toMatch(
     /^model admin\/one: refs\/heads\/main: git has no such ref, the catalog [0-9a-f]{40}\n$/,

@@ -13,6 +13,8 @@ import {
   GC_GRACE_HOURS,
   GC_HOURS_MAX,
   GC_INTERVAL_HOURS,
+  SCRUB_DAYS,
+  SCRUB_DAYS_MAX,
 } from './limits.ts'
 import { parseBytes } from './ops/byte-size.ts'
 import { FAILURES_ONLY, parseRateLimits, type RateLimits } from './ops/rate-limits.ts'
@@ -45,6 +47,8 @@ export interface Config {
   repoQuotaBytes: number | null
   /** Whether LFS objects become Xet files by themselves. */
   lfsMigration: MigrationPolicy
+  /** Everything that is stored is read once in so many days; 0: never. */
+  scrubDays: number
   rateLimits: RateLimits
   logLevel: LogLevel
   logFormat: LogFormat
@@ -69,6 +73,7 @@ export interface ConfigFlags {
   accountQuota?: string | undefined
   repoQuota?: string | undefined
   lfsMigration?: string | undefined
+  scrubDays?: string | undefined
   rateLimits?: string | undefined
   logLevel?: string | undefined
   logFormat?: string | undefined
@@ -171,6 +176,7 @@ export function readConfig({ flags, env, cwd, isLogWatched = false }: ConfigSour
       USUAL_MIGRATION,
       parseMigration,
     ),
+    scrubDays: setting(flags.scrubDays, '--scrub-days', 'CAIRN_SCRUB_DAYS', SCRUB_DAYS, parseScrubDays),
     rateLimits: setting(
       flags.rateLimits,
       '--rate-limits',
@@ -223,6 +229,13 @@ function parseQuota(text: string): number | null {
   if (bytes === null)
     throw new Error(`'${printable(text)}' is not a quota: give bytes like 500GB or 1.5TiB, or none`)
   return bytes
+}
+
+function parseScrubDays(text: string): number {
+  const days = Number(text)
+  if (text.trim() === '' || !(days >= 0 && days <= SCRUB_DAYS_MAX))
+    throw new Error(`'${printable(text)}' is not a number of days from 0 (never) to ${SCRUB_DAYS_MAX}`)
+  return days
 }
 
 function parseHost(text: string): string {

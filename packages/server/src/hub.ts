@@ -12,6 +12,7 @@ import { startHousekeeping } from './jobs/housekeeping.ts'
 import { startLfsMigration } from './jobs/lfs-migration.ts'
 import { startJobs } from './jobs/outbox.ts'
 import { startPurge } from './jobs/purge.ts'
+import { startScrub } from './jobs/scrub.ts'
 import { DRAIN_MS, LFS_BASIC_MAX_BYTES, LFS_PART_BYTES } from './limits.ts'
 import { adminRepos } from './ops/admin-repos.ts'
 import { adminStorage } from './ops/admin-storage.ts'
@@ -114,6 +115,7 @@ export async function createHub(
   const purge = opening.use(startPurge(ops))
   const collection = opening.use(startCollection(ops, config.gcIntervalHours * 3600_000))
   const migration = opening.use(startLfsMigration(ops, config.lfsMigration))
+  const scrub = opening.use(startScrub(ops, config.scrubDays))
   const backends = opening.move()
 
   return {
@@ -135,7 +137,14 @@ export async function createHub(
         clearInterval(idle)
         clearTimeout(limit)
       }
-      await Promise.all([jobs.stop(), housekeeping.stop(), purge.stop(), collection.stop(), migration.stop()])
+      await Promise.all([
+        jobs.stop(),
+        housekeeping.stop(),
+        purge.stop(),
+        collection.stop(),
+        migration.stop(),
+        scrub.stop(),
+      ])
       await backends.disposeAsync()
     },
   }

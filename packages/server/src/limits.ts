@@ -256,6 +256,24 @@ export const STATE_FILE_MAX_BYTES = 64 * 1024
 export const ADMIN_LIST_MAX = 1000
 /** Rows that a walk over everything reads at once. */
 export const INVENTORY_PAGE = 1000
+/** Rows, or files on disk, that one step of a check looks at. */
+export const FSCK_ROWS_PER_STEP = 500
+/** Reading for a check answers after so long, and goes on until it is asked for again. */
+export const VERIFY_STEP_MS = 5000
+/** What an operator may let a check read in a second. */
+export const VERIFY_RATE_DEFAULT_BYTES = 64 * MIB
+export const VERIFY_RATE_MAX_BYTES = 100 * 1024 * MIB
+/** The slow pass over everything: beside requests, it reads a blob no faster than this. */
+export const SCRUB_BYTES_PER_SECOND = 8 * MIB
+export const SCRUB_DAYS = 30
+export const SCRUB_DAYS_MAX = 3650
+/** A hub that has just started has something else to do. */
+export const SCRUB_FIRST_MS = 10 * 60_000
+export const SCRUB_PAUSE_MAX_MS = 3600_000
+/** How often it writes down where it is; what came after is read twice. */
+export const SCRUB_SAVE_MS = 60_000
+/** Files that are named for one damaged blob. */
+export const DAMAGE_USERS_SHOWN_MAX = 20
 /** Contents that a backup copies at once: each waits for the disk. */
 export const COPIES_AT_ONCE = 4
 /** What a backup counts on stays so long after it was last heard of. */

@@ -11,6 +11,7 @@ import { expectRefusal, post } from './refusal.ts'
 
 interface Step {
   cursor: string | null
+  walk: string
   at: string
   done: number
   total: number | null
@@ -59,8 +60,8 @@ test('a whole repository has no problems, and each is visited once', async () =>
   do {
     const step = await fsck({ cursor })
     expect(step.findings).toEqual([])
-    if (cursor === null) expect(step.total).toBe(2)
-    seen.push(...Array(step.done).fill(step.at))
+    if (step.walk === 'repositories' && seen.length === 0) expect(step.total).toBe(2)
+    if (step.walk === 'repositories') seen.push(...Array(step.done).fill(step.at))
     cursor = step.cursor
   } while (cursor !== null)
   expect(seen.toSorted()).toEqual(['model alice/one', 'model alice/two'])

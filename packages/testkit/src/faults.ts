@@ -99,6 +99,7 @@ export function faultyCatalog(catalog: Catalog, calls: CountedCalls): Catalog {
       return catalog.epoch
     },
     tx: (work) => calls.run('tx', () => catalog.tx(work)),
+    copyTo: (path) => calls.run('copyTo', () => catalog.copyTo(path)),
     [Symbol.asyncDispose]: () => catalog[Symbol.asyncDispose](),
   }
 }

@@ -6,8 +6,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { CliError, UsageError, type CliIo } from '../io.ts'
-import type { Options } from './options.ts'
-import { targetOf } from './options.ts'
+import { summarizeCheck, targetOf, type Options } from './options.ts'
 import { printable } from './print.ts'
 import { openProgress } from './progress.ts'
 import { openAdmin, type AdminChannel } from './send.ts'
@@ -80,7 +79,7 @@ export async function restore(given: string, options: Options, io: CliIo): Promi
       args: { full: options['full'] === true },
       json: options['json'] === true,
       advice: 'an earlier backup may have what is missing',
-      summary: ({ repositories = 0 }) => `${repositories} repositories checked`,
+      summary: summarizeCheck,
     },
     { ...io, env },
   )

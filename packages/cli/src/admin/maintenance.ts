@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 
 import type { CliIo } from '../io.ts'
 import { parseHours, summarizeCollection } from './gc.ts'
-import { repoArgs, targetOf, type Options } from './options.ts'
+import { repoArgs, summarizeCheck, targetOf, type Options } from './options.ts'
 import type { Work } from './steps.ts'
 
 export function addMaintenance(admin: Command, io: CliIo): void {
@@ -32,29 +32,90 @@ export function addMaintenance(admin: Command, io: CliIo): void {
 
   work(
     'fsck [id]',
-    'check repositories: refs, objects, and the contents that they name',
+    'check the hub, or one repository: refs, objects, contents, and that catalog and disk agree',
     `
-Exits with 1 when a problem is left. Goes on beside requests.
+Exits with 1 when a problem is left. Goes on beside requests. Notes are no problems: what a
+crash left is named, and a sweep takes it.
 
 Examples:
   $ cairn admin fsck
+  $ cairn admin fsck --sample 5
   $ cairn admin fsck acme/tiny --full
   $ cairn admin fsck --repair --json --data /srv/cairn`,
-    ({ full, repair, ...options }, [id]) => ({
+    ({ full, sample, repair, ...options }, [id]) => ({
       verb: 'fsck',
       args: {
         repo: id === undefined ? null : repoArgs(id, options),
         full: full === true,
+        samplePercent: sample,
         repair: repair === true,
       },
       advice: 'a backup may have what is missing',
-      summary: ({ repositories = 0 }) => `${repositories} repositories checked`,
+      summary: summarizeCheck,
     }),
   )
     .option('--type <type>', 'of the named one: model, dataset or space', 'model')
     .option('--registry <org/slug>', 'of the named one: in another registry than the default one')
     .option('--full', 'read every content and compare its sha256')
-    .option('--repair', "bring git's refs to what the catalog says")
+    .option('--sample <percent>', 'read so many of a hundred contents', Number, 0)
+    .option('--repair', 'mend what can be mended from what is there, as repair does')
+
+  work(
+    'verify',
+    'read all that is stored and compare it with its hashes',
+    `
+Damage is named with the files that need it, remembered until it is mended, and its chunks are
+no longer offered for deduplication. A hub does this by itself, slowly (--scrub-days).
+
+Examples:
+  $ cairn admin verify
+  $ cairn admin verify --rate 20 --data /srv/cairn
+  $ cairn admin verify --json --cursor 'bytes:xorbs/…'`,
+    ({ rate, cursor }) => ({
+      verb: 'verify',
+      args: { bytesPerSecond: typeof rate === 'number' ? Math.round(rate * 2 ** 20) : undefined },
+      from: cursor as string | undefined,
+      advice: 'copy the named files back from a backup, or see repair --drop-damaged',
+      summary: ({ files = 0, bytes = 0 }) => `${files} files with ${bytes} bytes verified`,
+    }),
+  )
+    .option('--rate <MiB>', 'read at most so much in a second (64)', Number)
+    .option('--cursor <text>', 'begin where the step with this cursor ended')
+
+  work(
+    'repair',
+    'mend what can be mended: refs of git, rows of stored files, what is offered for deduplication',
+    `
+Nothing that people uploaded is removed, unless --drop-damaged says so: then what is missing or
+damaged loses its rows and its bytes, and clients upload it again when they are asked to.
+
+Examples:
+  $ cairn admin repair
+  $ cairn admin repair --drop-damaged --data /srv/cairn`,
+    ({ dropDamaged }) => ({
+      verb: 'fsck',
+      args: { repair: true, dropDamaged: dropDamaged === true },
+      advice: 'what is lost has to come from a backup, or be given up with --drop-damaged',
+      summary: summarizeCheck,
+    }),
+  ).option('--drop-damaged', 'give up what is missing or damaged, so that it can be uploaded again')
+
+  work(
+    'rebuild-index',
+    'make the tables of Xet files and of deduplication anew from stored shards and xorbs',
+    `
+Rows that are there stay. Reads and decodes every Xet file once.
+
+Examples:
+  $ cairn admin rebuild-index --data /srv/cairn`,
+    () => ({
+      verb: 'rebuild-index',
+      args: {},
+      advice: 'a backup may have what is missing',
+      summary: ({ xorbs = 0, shards = 0, computed = 0, linked = 0 }) =>
+        `${xorbs} xorbs and ${shards} shards entered, ${computed} files hashed, ${linked} given back to copies`,
+    }),
+  )
 
   work(
     'gc',

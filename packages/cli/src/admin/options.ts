@@ -1,4 +1,4 @@
-/** Options that several commands of administration take. */
+/** What several commands of administration take, and say. */
 import { UsageError } from '../io.ts'
 import type { Target } from './send.ts'
 
@@ -20,4 +20,12 @@ export function repoName(id: string | undefined): { namespace: string; name: str
   if (!namespace || !name || rest.length > 0)
     throw new UsageError(`'${id}' is not a repository: give NAMESPACE/NAME`)
   return { namespace, name }
+}
+
+export function summarizeCheck({
+  repositories = 0,
+  largeFiles = 0,
+  xorbs = 0,
+}: Record<string, number>): string {
+  return `${repositories} repositories, ${largeFiles} large files and ${xorbs} xorbs checked`
 }

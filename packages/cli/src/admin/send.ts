@@ -11,6 +11,7 @@ const ANSWER_WITHIN_MS = {
   fsck: HOURS_MS,
   repack: HOURS_MS,
   gc: HOURS_MS,
+  'rebuild-index': HOURS_MS,
   'migrate-lfs': HOURS_MS,
 }
 

@@ -20,6 +20,8 @@ interface Step {
 export interface Work {
   verb: string
   args: Record<string, unknown>
+  /** The cursor of an earlier step, to go on after it. */
+  from?: string | undefined
   /** One step a line, as it came. */
   json: boolean
   /** What to do about problems that are left. */
@@ -35,7 +37,7 @@ export async function runSteps(target: Target, work: Work, io: CliIo): Promise<v
   const counts: Record<string, number> = {}
   let left = 0
   let walk = { name: '', done: 0, total: null as number | null }
-  let cursor: string | null = null
+  let cursor = work.from ?? null
   do {
     const request = { resource: 'hub', verb: work.verb, args: { ...work.args, cursor } }
     const step = (await hub.send(request)) as Step

@@ -10,7 +10,7 @@ import { listRepositories, removeRepository } from '../git/copy-files.ts'
 import { INVENTORY_PAGE } from '../limits.ts'
 import { copyContents, type CopyReport, type CopyWatch } from '../ops/copy-contents.ts'
 import { DiskBlobStore } from '../store/blobs/disk.ts'
-import type { CatalogRows, ContentKind } from '../store/catalog/catalog.ts'
+import type { CatalogRows } from '../store/catalog/catalog.ts'
 import { openSnapshot } from '../store/catalog/snapshot.ts'
 import { hasCode, makeDirDurable, syncDir, unlinkIfPresent, writeFileDurable } from '../store/durable.ts'
 import { keyPrefix, parseKey } from '../store/keys.ts'
@@ -54,11 +54,12 @@ export async function writeBackup(options: WriteOptions, watch: CopyWatch): Prom
     xorbs,
     watch,
   )
+  const { repos, lfs, xorbs: xorbTotal } = await rows.inventory.totals()
   await writeManifest(to, {
     id,
     createdAt: options.createdAt.toISOString(),
     catalog: { file: catalogFile, sha256: await sha256OfFile(join(to, catalogFile)) },
-    contents: await rows.inventory.totals(),
+    contents: { repos, lfs, xorbs: xorbTotal },
     damaged: report.findings.length,
     secrets: await readSecrets(options.dataDir),
   })
@@ -98,7 +99,7 @@ async function readSecrets(dataDir: string): Promise<BackupManifest['secrets']> 
 
 /** What earlier backups needed, or one that was not finished. */
 async function removeUnnamed(rows: CatalogRows, blobs: DiskBlobStore, reposPath: string): Promise<void> {
-  for (const kind of ['lfs', 'xorbs'] satisfies ContentKind[]) {
+  for (const kind of ['lfs', 'xorbs', 'shards'] as const) {
     let domainId = ''
     let names = new Map<string, Parameters<typeof blobs.delete>[0]>()
     const removeUnknown = async (): Promise<void> => {

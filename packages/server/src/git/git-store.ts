@@ -55,6 +55,8 @@ export interface GitLoad {
 }
 
 export interface GitStore extends AsyncDisposable {
+  /** Ids of the repositories that have a folder, in groups. */
+  repositories(): AsyncIterable<string[]>
   /** Creates an empty bare repository. Idempotent. */
   create(repoId: string): Promise<void>
   /** Removes a repository; its files are first renamed out of the way, so that a crash leaves no half of one. */

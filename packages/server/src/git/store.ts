@@ -31,6 +31,7 @@ import {
 import { busy } from './busy.ts'
 import { CatFilePool } from './cat-file.ts'
 import { type ChangedFile, diffTrees, listChanges } from './compare.ts'
+import { listRepositories } from './copy-files.ts'
 import { sizeOfObjects } from './disk-size.ts'
 import { syncFolder } from './durable.ts'
 import {
@@ -91,6 +92,10 @@ export class BareGitStore implements GitStore {
 
   gitDir(repoId: string): string {
     return gitDirOf(this.#root, repoId)
+  }
+
+  repositories(): AsyncIterable<string[]> {
+    return listRepositories(this.#root)
   }
 
   async create(repoId: string): Promise<void> {

@@ -1,12 +1,14 @@
 /** The hub as a whole for administrators: works that go on in steps (work-step.ts), and their arguments. */
 import { z } from 'zod'
 
-import { GC_HOURS_MAX } from '../limits.ts'
+import { GC_HOURS_MAX, VERIFY_RATE_DEFAULT_BYTES, VERIFY_RATE_MAX_BYTES } from '../limits.ts'
 import type { Principal } from './access.ts'
 import { checked, repoFields } from './admin-args.ts'
 import { collectStep } from './collection/collect.ts'
 import type { OpsContext } from './context.ts'
 import { fsckHub, fsckRepo } from './fsck.ts'
+import { rebuildIndex } from './rebuild-index.ts'
+import { verifyHub, type Readings } from './verify.ts'
 import type { WorkStep } from './work-step.ts'
 import { migrateNow } from './xet/migrate-now.ts'
 
@@ -16,10 +18,19 @@ export type HubWork = Readonly<Record<string, (principal: Principal, args: unkno
 const CURSOR_MAX_CHARS = 2000
 
 export function hubWork(ctx: OpsContext): HubWork {
+  const readings: Readings = new Map()
+  const check = {
+    repo: named,
+    full: flag,
+    samplePercent: z.number().min(0).max(100).default(0),
+    repair: flag,
+    dropDamaged: flag,
+  }
   return {
-    fsck: work({ repo: named, repair: flag, full: flag }, (principal, { repo, ...options }, cursor) =>
-      repo === null ? fsckHub(ctx, options, cursor) : fsckRepo(ctx, principal, repo, options, cursor),
-    ),
+    fsck: work(check, (principal, { repo, full, samplePercent, ...repairs }, cursor) => {
+      const options = { ...repairs, readPercent: full ? 100 : samplePercent }
+      return repo === null ? fsckHub(ctx, options, cursor) : fsckRepo(ctx, principal, repo, options, cursor)
+    }),
     gc: work({ dryRun: flag, graceHours }, (_, { graceHours: hours, ...options }, cursor) =>
       collectStep(
         ctx,
@@ -30,9 +41,14 @@ export function hubWork(ctx: OpsContext): HubWork {
     'migrate-lfs': work({ repo: named, remove: flag }, (principal, options, cursor) =>
       migrateNow(ctx, principal, options, cursor),
     ),
+    verify: work({ bytesPerSecond: rate }, (_, { bytesPerSecond }, cursor) =>
+      verifyHub(ctx, readings, bytesPerSecond, cursor),
+    ),
+    'rebuild-index': work({}, (_, __, cursor) => rebuildIndex(ctx, cursor)),
   }
 }
 
+const rate = z.int().min(1).max(VERIFY_RATE_MAX_BYTES).default(VERIFY_RATE_DEFAULT_BYTES)
 const flag = z.boolean().default(false)
 const graceHours = z.number().min(0).max(GC_HOURS_MAX).optional()
 const named = z

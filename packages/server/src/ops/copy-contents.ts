@@ -6,8 +6,14 @@
 import { copyRepository } from '../git/copy-files.ts'
 import { COPIES_AT_ONCE, INVENTORY_PAGE } from '../limits.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
-import type { CatalogRows, ContentKind, ContentPlace, StoredBytes } from '../store/catalog/catalog.ts'
-import { lfsKey, xorbKey } from '../store/keys.ts'
+import type {
+  CatalogRows,
+  ContentKind,
+  ContentPlace,
+  ShardPlace,
+  StoredBytes,
+} from '../store/catalog/catalog.ts'
+import { lfsKey, shardKey, xorbKey } from '../store/keys.ts'
 import type { XorbPool } from '../workers/xorb-pool.ts'
 import { DamagedBlobError, readSound } from './sound-blob.ts'
 import type { Finding } from './work-step.ts'
@@ -47,6 +53,12 @@ export async function copyContents(
       await onProgress(kind === 'lfs' ? 'large files' : 'xorbs', done, totals[kind].sizeBytes)
     }
   }
+  for (let after: string | null = null; ;) {
+    const shards = await rows.inventory.shards(after, INVENTORY_PAGE)
+    for (const shard of shards) await copyShard(shard, from.blobs, to.blobs, xorbs, report)
+    after = shards.at(-1)?.id ?? null
+    if (shards.length < INVENTORY_PAGE) break
+  }
   let done = 0
   for await (const repoId of repoIdsOf(rows)) {
     const copy = await copyRepository(from.reposPath, to.reposPath, repoId)
@@ -85,6 +97,31 @@ async function copyBlob(
   await staged.commit(key)
   report.copied.files += 1
   report.copied.sizeBytes += sizeBytes
+}
+
+/** Only what the index is rebuilt from; a shard that an earlier version took was not kept. */
+async function copyShard(
+  shard: ShardPlace,
+  from: BlobStore,
+  to: BlobStore,
+  xorbs: XorbPool,
+  report: CopyReport,
+): Promise<void> {
+  const key = shardKey(shard)
+  const stat = await from.stat(key)
+  if (stat === null || (await to.stat(key))?.sizeBytes === stat.sizeBytes) return
+  await using staged = await to.stage()
+  try {
+    await readSound({ blobs: from, xorbs }, key, (bytes) => staged.append(bytes))
+  } catch (error) {
+    if (!(error instanceof DamagedBlobError)) throw error
+    report.findings.push(problem(key, error.message))
+    return
+  }
+  await to.delete(key)
+  await staged.commit(key)
+  report.copied.files += 1
+  report.copied.sizeBytes += stat.sizeBytes
 }
 
 async function* contentsOf(rows: CatalogRows, kind: ContentKind): AsyncGenerator<StoredBytes[]> {

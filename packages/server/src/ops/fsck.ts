@@ -12,6 +12,7 @@ import { lfsKey, xorbKey } from '../store/keys.ts'
 import { repoFor, type Principal } from './access.ts'
 import type { AdminRepo } from './admin.ts'
 import type { OpsContext } from './context.ts'
+import { storeWalks, type StoreCheckOptions } from './fsck-store.ts'
 import { historyPointers } from './history-pointers.ts'
 import { refsToProject, repairProjection } from './land.ts'
 import { registryFor } from './locate.ts'
@@ -19,18 +20,19 @@ import { quarantineReasons } from './quarantine.ts'
 import { openStored } from './stored-content.ts'
 import { stepThrough, type Finding, type WalkStep, type WorkStep } from './work-step.ts'
 
-export interface FsckOptions {
-  /** Brings git's refs to what the catalog says. Nothing else can be mended from what is there. */
-  repair: boolean
-  /** Reads every content and compares its sha256, instead of looking whether it is there with its size. */
-  full: boolean
+export interface FsckOptions extends StoreCheckOptions {
+  /** How many percent of the contents are read and compared with their sha256; the others have to be there. */
+  readPercent: number
 }
 
 const CONTENTS_AT_ONCE = 500
 
-/** One repository after the other. */
+/** What the disk has, and then one repository after the other. */
 export function fsckHub(ctx: OpsContext, options: FsckOptions, cursor: string | null): Promise<WorkStep> {
-  return stepThrough({ repositories: (after) => nextRepo(ctx, options, after) }, cursor)
+  return stepThrough(
+    { ...storeWalks(ctx, options), repositories: (after) => nextRepo(ctx, options, after) },
+    cursor,
+  )
 }
 
 /** The named one only. */
@@ -74,7 +76,7 @@ async function checkRepo(ctx: OpsContext, repo: RepoRow, options: FsckOptions): 
   const problems = await ctx.repoQueue.run(repo.id, () => compareRefs(ctx, repo, options.repair))
   problems.push(...(await ctx.git.fsck(repo.id)).map((line) => problem('git', line)))
   try {
-    problems.push(...(await checkContents(ctx, repo, options.full)))
+    problems.push(...(await checkContents(ctx, repo, options.readPercent)))
   } catch (error) {
     // What git has just complained about keeps us from walking the history.
     if (!(error instanceof GitProcessError || error instanceof FormatError) && problems.length === 0)
@@ -107,7 +109,7 @@ async function compareRefs(ctx: OpsContext, { id }: RepoRow, repair: boolean): P
   return isRepairable ? problems : problems.map((found) => ({ ...found, state: 'problem' }))
 }
 
-async function checkContents(ctx: OpsContext, repo: RepoRow, full: boolean): Promise<Finding[]> {
+async function checkContents(ctx: OpsContext, repo: RepoRow, readPercent: number): Promise<Finding[]> {
   const { places } = await historyPointers(ctx, repo)
   const oids = [...places.keys()]
   const problems: Finding[] = []
@@ -121,11 +123,17 @@ async function checkContents(ctx: OpsContext, repo: RepoRow, full: boolean): Pro
       const fault =
         content === undefined
           ? (reasons.get(oid) ?? 'is not stored for this repository')
-          : await faultOf(ctx, repo, content, full)
+          : await faultOf(ctx, repo, content, isChosen(ctx, readPercent))
       if (fault !== null) problems.push(problem(places.get(oid)?.path ?? oid, `the content ${oid} ${fault}`))
     }
   }
   return problems
+}
+
+function isChosen(ctx: OpsContext, percent: number): boolean {
+  return (
+    percent === 100 || (percent > 0 && Buffer.from(ctx.random(4)).readUInt32BE() % 10_000 < percent * 100)
+  )
 }
 
 async function faultOf(

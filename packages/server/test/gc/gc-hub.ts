@@ -54,7 +54,8 @@ export async function startGcHub(): Promise<GcHub> {
       do {
         const request = { resource: 'hub', verb: 'gc', args: { ...args, cursor } }
         const step = (await hub.hub.admin(request)) as Step
-        expect(step.findings).toEqual([])
+        // What was cut off may have left files without a row, which are noted and no problem.
+        expect(step.findings.filter(({ state }) => state !== 'note')).toEqual([])
         add(sums, step.counts)
         cursor = step.cursor
       } while (cursor !== null)
@@ -90,7 +91,8 @@ export async function startGcHub(): Promise<GcHub> {
       do {
         const request = { resource: 'hub', verb: 'fsck', args: { full: true, cursor } }
         const step = (await hub.hub.admin(request)) as Step
-        expect(step.findings).toEqual([])
+        // What was cut off may have left files without a row, which are noted and no problem.
+        expect(step.findings.filter(({ state }) => state !== 'note')).toEqual([])
         cursor = step.cursor
       } while (cursor !== null)
     },

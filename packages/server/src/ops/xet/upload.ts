@@ -106,37 +106,62 @@ export async function receiveShard(
   )
   const news = await judgeClaims(ctx, repo, files, computed)
   if (news.length === 0) return { registered: false }
+  const room = await roomFor(ctx, repo)
+  const newBytes = bytesNewTo(news)
+  await room.assert(ctx.catalog.rows, newBytes)
+  const id = newId(ctx)
+  await using staged = await ctx.blobs.stage()
+  await staged.append(bytes)
+  const keep = (): Promise<void> => staged.commit(shardKey({ domainId: repo.domainId, repoId: repo.id, id }))
   try {
-    await register(ctx, repo, { shard, files, news, bytes })
+    await register(ctx, repo, { id, shard, files, news, keep, room })
   } catch (error) {
     // It was there when the shard was verified.
     if (error instanceof XorbMissingError) throw new HubError('BadRequest', error.message, { cause: error })
     throw error
   }
+  ctx.pendingUploads.settle(repo.id, newBytes)
+  ctx.traffic.xet.registeredBytes += newBytes
   return { registered: true }
+}
+
+/** Makes the rows of a shard that was kept, as when they are lost. What it claims is to be proven anew. */
+export async function registerStoredShard(
+  ctx: OpsContext,
+  repo: RepoRow,
+  id: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const shard = parseShard(bytes)
+  const files = await verified(ctx, repo, shard)
+  const news = files.map((file) => ({ ...file, sha256: null, isPresent: false }))
+  await register(ctx, repo, { id, shard, files, news, keep: async () => undefined, room: null })
+}
+
+interface Registration {
+  id: string
+  shard: Shard
+  files: readonly VerifiedFile[]
+  news: readonly JudgedFile[]
+  /** Makes the shard's own bytes durable. */
+  keep: () => Promise<void>
+  /** Null: what was accepted before needs no leave. */
+  room: Awaited<ReturnType<typeof roomFor>> | null
 }
 
 async function register(
   ctx: OpsContext,
   repo: RepoRow,
-  upload: { shard: Shard; files: VerifiedFile[]; news: JudgedFile[]; bytes: Uint8Array },
+  { id, shard, files, news, keep, room }: Registration,
 ): Promise<void> {
   const { domainId } = repo
-  const { shard, files, news, bytes } = upload
-  const room = await roomFor(ctx, repo)
-  const newBytes = bytesNewTo(news)
-  await room.assert(ctx.catalog.rows, newBytes)
-  const id = newId(ctx)
   const xorbHashes = [
     ...new Set([...shard.xorbs.map(({ hash }) => hash), ...files.flatMap(({ xorbs }) => xorbs)]),
   ]
   const chunks = dedupCandidates(shard, files)
   const createdAt = ctx.clock()
-  await using staged = await ctx.blobs.stage()
-  await staged.append(bytes)
-  const key = shardKey({ domainId, repoId: repo.id, id })
-  await ctx.repoQueue.run(key, async () => {
-    await staged.commit(key)
+  await ctx.repoQueue.run(shardKey({ domainId, repoId: repo.id, id }), async () => {
+    await keep()
     await ctx.catalog.tx(async (rows) => {
       await assertLiving(rows, repo)
       await rows.xet.insertShard({ id, domainId, repoId: repo.id, createdAt, xorbHashes, chunks })
@@ -145,7 +170,7 @@ async function register(
   for (const batch of batches(news))
     await ctx.catalog.tx(async (rows, emit) => {
       await assertLiving(rows, repo)
-      await room.assert(rows, bytesNewTo(batch))
+      await room?.assert(rows, bytesNewTo(batch))
       for (const { file, terms, sizeBytes, xorbs, sha256 } of batch) {
         const row: LinkedXetFile = {
           domainId,
@@ -162,8 +187,6 @@ async function register(
           emit({ type: 'xet.file-registered', repoId: repo.id, domainId, hash: file.hash })
       }
     })
-  ctx.pendingUploads.settle(repo.id, newBytes)
-  ctx.traffic.xet.registeredBytes += newBytes
 }
 
 async function verified(ctx: OpsContext, { domainId }: RepoRow, shard: Shard): Promise<VerifiedFile[]> {

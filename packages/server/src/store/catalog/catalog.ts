@@ -7,7 +7,7 @@ import type { RepoType } from '@cairn/protocol/repo-id'
 
 import type { AuditRows } from './audit-rows.ts'
 import type { CollectionRows } from './collection-rows.ts'
-import type { InventoryRows } from './inventory-rows.ts'
+import type { DamageRows, InventoryRows } from './inventory-rows.ts'
 import type { LfsMigrationRows } from './lfs-migration-rows.ts'
 import type { IndexRows, ListingRows } from './listing-rows.ts'
 import type { LfsLockRows } from './lock-rows.ts'
@@ -46,8 +46,17 @@ export type {
   Visibility,
 } from './listing-rows.ts'
 export type { QuotaRows, QuotaSubject } from './quota-rows.ts'
+export type {
+  ContentKind,
+  ContentPlace,
+  DamageRows,
+  InventoryRows,
+  ScrubState,
+  ShardPlace,
+  StoredBytes,
+  XetRecipe,
+} from './inventory-rows.ts'
 export type { LfsMigrationRow, LfsObjectName } from './lfs-migration-rows.ts'
-export type { ContentKind, ContentPlace, InventoryRows, StoredBytes } from './inventory-rows.ts'
 export type { LikeRows, LinkPosition, OldName, OldNameRows } from './repo-life.ts'
 export type { CatalogCounts, FailedEvent, StatsRows, StorageTotals } from './stats-rows.ts'
 export type { DownloadCount, DownloadRows, OwnedRepoRows, StoredSizes } from './usage.ts'
@@ -347,6 +356,7 @@ export interface CatalogRows {
   quotas: QuotaRows
   stats: StatsRows
   inventory: InventoryRows
+  damage: DamageRows
 }
 
 export interface Catalog extends AsyncDisposable {

@@ -72,6 +72,8 @@ async function fill(catalog: Catalog): Promise<void> {
     await rows.quotas.set('repo', 'tiny', null)
     await rows.quotas.setGitBytes('tiny', 4_000_000_000)
     await rows.locks.insert({ id: 'k1', repoId: 'tiny', path: 'a.bin', ownerId: 'ann', lockedAt: 4 })
+    await rows.damage.note({ key: 'lfs/ann/00', problem: 'is damaged', foundAt: 7 })
+    await rows.damage.setScrub({ after: 'lfs/ann/00', startedAt: 8 })
     await rows.xet.insertEpoch({ id: 'e1', key: new Uint8Array(32), endsAt: 9 })
     await rows.downloads.add([{ repoId: 'tiny', day: 20_000, count: 3 }])
     await rows.audit.insert({

@@ -51,6 +51,8 @@ const KEYS: { readonly [T in TableName]: readonly (keyof Schema[T] & string)[] }
   dedup_epochs: ['id'],
   doomed_blobs: ['kind', 'domain_id', 'name'],
   downloads_daily: ['repo_id', 'day'],
+  damaged_blobs: ['key'],
+  scrub_passes: ['id'],
   audit: ['id'],
   outbox: ['id'],
 }

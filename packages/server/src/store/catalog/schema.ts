@@ -157,6 +157,8 @@ export interface Schema {
     details: string
   }
   downloads_daily: { repo_id: string; day: number; count: number }
+  damaged_blobs: { key: string; problem: string; found_at: number }
+  scrub_passes: { id: string; after_key: string | null; started_at: number }
   outbox: {
     id: Generated<number>
     event: string

@@ -16,6 +16,7 @@ import { xetClaims } from './0006-xet-claims.ts'
 import { quotas } from './0007-quotas.ts'
 import { collection } from './0008-collection.ts'
 import { lfsMigrations } from './0009-lfs-migrations.ts'
+import { damage } from './0010-damage.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   quotas,
   collection,
   lfsMigrations,
+  damage,
 ]
 
 /** Schema number of the open database, as it is written there. */

@@ -8,6 +8,7 @@ import { accountRows } from './accounts.ts'
 import { auditRows } from './audit.ts'
 import { blobRows } from './blobs.ts'
 import { collectionRows } from './collection.ts'
+import { damageRows } from './damage.ts'
 import { downloadRows } from './downloads.ts'
 import { indexRows } from './index-rows.ts'
 import { inventoryRows } from './inventory.ts'
@@ -52,5 +53,6 @@ export function catalogRows(db: Kysely<Schema>, search: SearchSql): CatalogRows 
     quotas: quotaRows(db),
     stats: statsRows(db),
     inventory: inventoryRows(db),
+    damage: damageRows(db),
   }
 }
