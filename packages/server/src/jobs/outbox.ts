@@ -10,34 +10,43 @@ import { purgeRepo } from '../ops/deleted-repos.ts'
 import { indexRepo } from '../ops/index-repo.ts'
 import { notePathVersions } from '../ops/xet/path-versions.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
-import type { HubEvent, OutboxRow } from '../store/catalog/catalog.ts'
+import type { HubEvent, JobQueue, OutboxRow } from '../store/catalog/catalog.ts'
 
 export interface Jobs extends AsyncDisposable {
-  /** Waits for the jobs that run, and takes no more. */
+  /** Waits for the jobs that run, or breaks them off where they may take long, and takes no more. */
   stop(): Promise<void>
 }
 
 /** `onLanding` hears of every change of refs, after what follows from it was done. */
 export function startJobs(ctx: OpsContext, onLanding: (repoId: string) => void): Jobs {
   const stopping = new AbortController()
-  const loop = run(ctx, onLanding, stopping.signal)
+  // A proof reads a whole file, however large; nobody's search waits for it.
+  const loops = Promise.all([
+    run(ctx, 'changes', onLanding, stopping.signal),
+    run(ctx, 'proofs', onLanding, stopping.signal),
+  ])
   const stop = async (): Promise<void> => {
     stopping.abort()
-    await loop
+    await loops
   }
   return { stop, [Symbol.asyncDispose]: stop }
 }
 
-async function run(ctx: OpsContext, onLanding: (repoId: string) => void, signal: AbortSignal): Promise<void> {
+async function run(
+  ctx: OpsContext,
+  queue: JobQueue,
+  onLanding: (repoId: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     let claimed: OutboxRow[] = []
     try {
       const now = ctx.clock()
-      if ((await ctx.catalog.rows.outbox.count()) > 0)
-        claimed = await ctx.catalog.tx((rows) => rows.outbox.claim(now, now + JOB_LEASE_MS, JOB_BATCH))
+      if ((await ctx.catalog.rows.outbox.count(queue)) > 0)
+        claimed = await ctx.catalog.tx((rows) => rows.outbox.claim(queue, now, now + JOB_LEASE_MS, JOB_BATCH))
       for (const row of claimed) {
         if (signal.aborted) break
-        await carryOut(ctx, row)
+        await carryOut(ctx, row, signal)
         if (row.event.type === 'refs.updated') onLanding(row.event.repoId)
       }
     } catch (error) {
@@ -48,11 +57,20 @@ async function run(ctx: OpsContext, onLanding: (repoId: string) => void, signal:
   }
 }
 
-async function carryOut(ctx: OpsContext, { id, event, attempts }: OutboxRow): Promise<void> {
+async function carryOut(
+  ctx: OpsContext,
+  { id, event, attempts }: OutboxRow,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await handle(ctx, event)
+    await handle(ctx, event, signal)
     await ctx.catalog.tx((rows) => rows.outbox.done(id))
   } catch (error) {
+    if (signal.aborted) {
+      // Broken off and not failed: the hub that starts next takes it up at once.
+      await ctx.catalog.tx((rows) => rows.outbox.giveBack(id, ctx.clock()))
+      return
+    }
     ctx.log.error({ err: error, event: event.type, attempts }, 'a job failed')
     const retryAt =
       attempts >= JOB_ATTEMPTS_MAX
@@ -62,12 +80,12 @@ async function carryOut(ctx: OpsContext, { id, event, attempts }: OutboxRow): Pr
   }
 }
 
-async function handle(ctx: OpsContext, event: HubEvent): Promise<void> {
+async function handle(ctx: OpsContext, event: HubEvent, signal: AbortSignal): Promise<void> {
   switch (event.type) {
     case 'repo.deleted':
       return purgeRepo(ctx, event.repoId)
     case 'xet.file-registered':
-      return verifySha256(ctx, event)
+      return verifySha256(ctx, event, signal)
     case 'repo.moved':
     case 'repo.restored':
       return indexRepo(ctx, event.repoId, { force: true })

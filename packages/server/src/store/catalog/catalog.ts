@@ -196,6 +196,9 @@ export type HubEvent =
   | { type: 'refs.updated'; repoId: string; refs: { name: string; old: string | null; new: string | null }[] }
   | { type: 'xet.file-registered'; repoId: string; domainId: string; hash: string }
 
+/** Of events: each is worked off in its order, and does not wait for the other. */
+export type JobQueue = 'changes' | 'proofs'
+
 export interface OutboxRow {
   id: number
   event: HubEvent
@@ -324,13 +327,15 @@ export interface BlobRows {
 }
 
 export interface OutboxRows {
-  /** Claims up to `limit` due events until `leaseUntil`; an event whose lease ended can be claimed again. */
-  claim(now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
+  /** Claims up to `limit` due events of a queue until `leaseUntil`; an event whose lease ended can be claimed again. */
+  claim(queue: JobQueue, now: number, leaseUntil: number, limit: number): Promise<OutboxRow[]>
   done(id: number): Promise<void>
+  /** Ends a claim as if it had not been made. */
+  giveBack(id: number, dueAt: number): Promise<void>
   /** Puts an event back, due at `retryAt`. The reason is cut to a sensible length. */
   fail(id: number, retryAt: number, reason: string): Promise<void>
-  /** Events not done, those included that could not be read and were set aside. */
-  count(): Promise<number>
+  /** Events not done, those included that could not be read and were set aside; of one queue or of both. */
+  count(queue?: JobQueue): Promise<number>
 }
 
 export interface CatalogRows {

@@ -87,7 +87,9 @@ async function fill(catalog: Catalog): Promise<void> {
     })
     for (const repoId of ['r1', 'r2', 'r3']) emit({ type: 'repo.created', repoId })
   })
-  const [first] = await catalog.tx((rows) => rows.outbox.claim(Date.now() + 1000, Date.now() + 2000, 1))
+  const [first] = await catalog.tx((rows) =>
+    rows.outbox.claim('changes', Date.now() + 1000, Date.now() + 2000, 1),
+  )
   await catalog.tx((rows) => rows.outbox.done(first!.id))
 }
 
@@ -184,7 +186,9 @@ describe.skipIf(server === null)('with PostgreSQL', () => {
         await rows.repos.insert(repo('next', 'ann'))
         emit({ type: 'repo.created', repoId: 'r4' })
       })
-      const claimed = await catalog.tx((rows) => rows.outbox.claim(Date.now() + 9000, Date.now() + 9001, 9))
+      const claimed = await catalog.tx((rows) =>
+        rows.outbox.claim('changes', Date.now() + 9000, Date.now() + 9001, 9),
+      )
       expect(claimed.map(({ event }) => event.repoId)).toEqual(['r2', 'r3', 'r4'])
       expect(await catalog.rows.accounts.get('ann')).toMatchObject({ createdAt: 2 ** 53 - 1, email: '' })
     }

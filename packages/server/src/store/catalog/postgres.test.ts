@@ -166,7 +166,7 @@ describe.skipIf(server === null)('PostgreSQL', () => {
       })
       const claims = await Promise.all(
         Array.from({ length: 40 }, (_, index) =>
-          hubs[index % 4]!.tx((rows) => rows.outbox.claim(1000, 2000, 10)),
+          hubs[index % 4]!.tx((rows) => rows.outbox.claim('changes', 1000, 2000, 10)),
         ),
       )
       const ids = claims.flat().map((row) => row.id)

@@ -2,7 +2,7 @@
 import type { RepoType } from '@cairn/protocol/repo-id'
 import type { Generated } from 'kysely'
 
-import type { AccountKind, OrgRole, RepoLinkKind, TokenKind, TokenRole } from './catalog.ts'
+import type { AccountKind, JobQueue, OrgRole, RepoLinkKind, TokenKind, TokenRole } from './catalog.ts'
 import type { BlobRowKind } from './collection-rows.ts'
 import type { Flag } from './sql-dialect.ts'
 
@@ -161,6 +161,7 @@ export interface Schema {
   scrub_passes: { id: string; after_key: string | null; started_at: number }
   outbox: {
     id: Generated<number>
+    queue: JobQueue
     event: string
     created_at: number
     /** Due, or claimed until then. Null: set aside because it cannot be read. */

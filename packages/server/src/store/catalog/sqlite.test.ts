@@ -147,7 +147,7 @@ describe('the SQLite file', () => {
       linked: false,
     }
     expect(await catalog.rows.listing.count(filter, 9)).toBe(1)
-    const events = await catalog.tx((rows) => rows.outbox.claim(1, 2, 9))
+    const events = await catalog.tx((rows) => rows.outbox.claim('changes', 1, 2, 9))
     expect(events.map(({ event }) => event)).toEqual([{ type: 'repo.created', repoId: 'tiny' }])
   })
 
@@ -176,7 +176,7 @@ describe('the SQLite file', () => {
     expect(await seen('claimed')).toEqual(['sha-claimed', null])
     expect(await seen('verified')).toEqual(['sha-verified', 'sha-verified'])
     expect(await seen('mismatch')).toEqual(['sha-mismatch', null])
-    const events = await catalog.tx((rows) => rows.outbox.claim(1, 2, 9))
+    const events = await catalog.tx((rows) => rows.outbox.claim('proofs', 1, 2, 9))
     expect(events.map(({ event }) => event)).toContainEqual({
       type: 'xet.file-registered',
       repoId: 'tiny',

@@ -72,24 +72,36 @@ export function journalContract(make: MakeCatalog): void {
           { name: 'refs/heads/gone', old: 'c0', new: null },
         ],
       },
-      { type: 'xet.file-registered', repoId: 'r1', domainId: 'ann', hash: 'f1' },
       { type: 'repo.updated', repoId: 'r1' },
       { type: 'repo.moved', repoId: 'r1' },
       { type: 'repo.deleted', repoId: 'r1' },
       { type: 'repo.restored', repoId: 'r1' },
     ]
     await emitAll(catalog, events)
-    expect(await catalog.tx((rows) => rows.outbox.claim(999, 2000, 10))).toEqual([])
-    const claimed = await catalog.tx((rows) => rows.outbox.claim(1000, 2000, 10))
+    expect(await catalog.tx((rows) => rows.outbox.claim('changes', 999, 2000, 10))).toEqual([])
+    const claimed = await catalog.tx((rows) => rows.outbox.claim('changes', 1000, 2000, 10))
     expect(claimed.map((row) => row.event)).toEqual(events)
     expect(claimed.every((row) => row.attempts === 1)).toBe(true)
+  })
+
+  test('what waits for a proof does not stand in the way of other events', async () => {
+    await using catalog = await make(() => 1000)
+    const proof: HubEvent = { type: 'xet.file-registered', repoId: 'r1', domainId: 'ann', hash: 'f1' }
+    await emitAll(catalog, [proof, proof, created('r1')])
+    const claim = (queue: 'changes' | 'proofs') =>
+      catalog.tx((rows) => rows.outbox.claim(queue, 1000, 2000, 2))
+    expect((await claim('changes')).map((row) => row.event)).toEqual([created('r1')])
+    expect((await claim('proofs')).map((row) => row.event)).toEqual([proof, proof])
+    expect(await catalog.rows.outbox.count('changes')).toBe(1)
+    expect(await catalog.rows.outbox.count('proofs')).toBe(2)
+    expect(await catalog.rows.outbox.count()).toBe(3)
   })
 
   test('a claimed event is nobody else’s until the lease ends, and gone when done', async () => {
     await using catalog = await make(() => 1000)
     await emitAll(catalog, [created('r1'), created('r2'), created('r3')])
     const claim = (now: number, leaseUntil: number, limit = 10) =>
-      catalog.tx((rows) => rows.outbox.claim(now, leaseUntil, limit))
+      catalog.tx((rows) => rows.outbox.claim('changes', now, leaseUntil, limit))
     const repoIds = (claimed: Awaited<ReturnType<typeof claim>>) => claimed.map((row) => row.event.repoId)
 
     const first = await claim(1000, 2000, 2)
@@ -109,7 +121,7 @@ export function journalContract(make: MakeCatalog): void {
   test('a failed event waits for its retry', async () => {
     await using catalog = await make(() => 1000)
     await emitAll(catalog, [created('r1')])
-    const claim = (now: number) => catalog.tx((rows) => rows.outbox.claim(now, now + 100, 10))
+    const claim = (now: number) => catalog.tx((rows) => rows.outbox.claim('changes', now, now + 100, 10))
     const [event] = await claim(1000)
     await catalog.tx((rows) => rows.outbox.fail(event!.id, 5000, 'x'.repeat(1_000_000)))
     expect(await claim(4999)).toEqual([])
@@ -123,7 +135,7 @@ export function journalContract(make: MakeCatalog): void {
       Array.from({ length: 1000 }, (_, index) => created(`r${index}`)),
     )
     const shares = await Promise.all(
-      Array.from({ length: 12 }, () => catalog.tx((rows) => rows.outbox.claim(1000, 2000, 100))),
+      Array.from({ length: 12 }, () => catalog.tx((rows) => rows.outbox.claim('changes', 1000, 2000, 100))),
     )
     const ids = shares.flat().map((row) => row.id)
     expect(shares.filter((share) => share.length === 100)).toHaveLength(10)
@@ -133,10 +145,10 @@ export function journalContract(make: MakeCatalog): void {
   test('an event that this hub cannot read is set aside, counted, and keeps nobody waiting', async () => {
     await using catalog = await make(() => 1000)
     await emitAll(catalog, [{ type: 'from.the-future' } as unknown as HubEvent, created('r1')])
-    const claimed = await catalog.tx((rows) => rows.outbox.claim(1000, 2000, 10))
+    const claimed = await catalog.tx((rows) => rows.outbox.claim('changes', 1000, 2000, 10))
     expect(claimed.map((row) => row.event)).toEqual([created('r1')])
     await catalog.tx((rows) => rows.outbox.done(claimed[0]!.id))
-    expect(await catalog.tx((rows) => rows.outbox.claim(9_999_999, 99_999_999, 10))).toEqual([])
+    expect(await catalog.tx((rows) => rows.outbox.claim('changes', 9_999_999, 99_999_999, 10))).toEqual([])
     expect(await catalog.rows.outbox.count()).toBe(1)
   })
 }

@@ -59,7 +59,7 @@ export function quotasContract(make: MakeCatalog): void {
       for (const repoId of ['tiny', 'huge', 'd1']) emit({ type: 'repo.updated', repoId })
     })
     const { stats } = catalog.rows
-    const [first, second] = await catalog.tx((rows) => rows.outbox.claim(100, 200, 2))
+    const [first, second] = await catalog.tx((rows) => rows.outbox.claim('changes', 100, 200, 2))
     await catalog.tx(async ({ outbox }) => {
       await outbox.fail(first!.id, 300, 'the first reason')
       await outbox.fail(second!.id, Number.MAX_SAFE_INTEGER, 'for ever')

@@ -161,7 +161,7 @@ export function transactionsContract(make: MakeCatalog): void {
   test('nothing is written outside a transaction', async () => {
     await using catalog = await withTwoOwners(make)
     await expect(catalog.rows.accounts.insert(user('sneaky'))).rejects.toThrow()
-    await expect(catalog.rows.outbox.claim(1, 2, 3)).rejects.toThrow()
+    await expect(catalog.rows.outbox.claim('changes', 1, 2, 3)).rejects.toThrow()
     expect(await catalog.rows.accounts.get('sneaky')).toBeNull()
   })
 

@@ -17,6 +17,7 @@ import { quotas } from './0007-quotas.ts'
 import { collection } from './0008-collection.ts'
 import { lfsMigrations } from './0009-lfs-migrations.ts'
 import { damage } from './0010-damage.ts'
+import { proofQueue } from './0011-proof-queue.ts'
 
 /** Statements that bring the schema from the number before to this one. */
 export type Migration = (dialect: SqlDialect) => string[]
@@ -32,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   collection,
   lfsMigrations,
   damage,
+  proofQueue,
 ]
 
 /** Schema number of the open database, as it is written there. */

@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely'
 import { z } from 'zod'
 
 import { OUTBOX_REASON_LENGTH_MAX } from '../../../limits.ts'
-import type { HubEvent, OutboxRow, OutboxRows } from '../catalog.ts'
+import type { HubEvent, JobQueue, OutboxRow, OutboxRows } from '../catalog.ts'
 import type { Schema } from '../schema.ts'
 import { insertSlices } from './prepared.ts'
 
@@ -38,6 +38,10 @@ function parseEvent(text: string): HubEvent | null {
   }
 }
 
+function queueOf({ type }: HubEvent): JobQueue {
+  return type === 'xet.file-registered' ? 'proofs' : 'changes'
+}
+
 /** Writes events, due at once, in their order. */
 export async function insertEvents(
   db: Kysely<Schema>,
@@ -45,6 +49,7 @@ export async function insertEvents(
   at: number,
 ): Promise<void> {
   const rows = events.map((event) => ({
+    queue: queueOf(event),
     event: JSON.stringify(event),
     created_at: at,
     due_at: at,
@@ -60,8 +65,8 @@ export function outboxRows(db: Kysely<Schema>): OutboxRows {
   }
 
   return {
-    async claim(now, leaseUntil, limit) {
-      const due = db.selectFrom('outbox').select('id').where('due_at', '<=', now)
+    async claim(queue, now, leaseUntil, limit) {
+      const due = db.selectFrom('outbox').select('id').where('queue', '=', queue).where('due_at', '<=', now)
       const claimed = await db
         .updateTable('outbox')
         .set((eb) => ({ due_at: leaseUntil, attempts: eb('attempts', '+', 1) }))
@@ -83,10 +88,16 @@ export function outboxRows(db: Kysely<Schema>): OutboxRows {
       await db.deleteFrom('outbox').where('id', '=', id).execute()
     },
 
+    async giveBack(id, dueAt) {
+      const back = db.updateTable('outbox').set((eb) => ({ due_at: dueAt, attempts: eb('attempts', '-', 1) }))
+      await back.where('id', '=', id).execute()
+    },
+
     fail: postpone,
 
-    async count() {
-      const query = db.selectFrom('outbox').select((eb) => eb.fn.countAll<number>().as('count'))
+    async count(queue) {
+      const all = db.selectFrom('outbox').select((eb) => eb.fn.countAll<number>().as('count'))
+      const query = queue === undefined ? all : all.where('queue', '=', queue)
       return Number((await query.executeTakeFirstOrThrow()).count)
     },
   }
