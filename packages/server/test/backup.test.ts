@@ -45,7 +45,7 @@ async function backUp(onProgress: () => Promise<void> = async () => undefined): 
     const options = { dataDir: hub.dataDir, snapshot: state.snapshot, id, createdAt: new Date() }
     return await writeBackup({ ...options, to: join(dir, 'backup') }, { onProgress })
   } finally {
-    await admin(hub, 'backup', 'delete', { id })
+    await admin(hub, 'backup', 'delete', { id, copied: null })
   }
 }
 

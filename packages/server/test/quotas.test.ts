@@ -182,4 +182,19 @@ test('the numbers of the hub', async () => {
   expect(dedupRatio).toBeGreaterThan(0)
   expect(stats.quotas).toMatchObject({ accountDefaultBytes: 40_000_000, repoDefaultBytes: null })
   expect(stats.slots).toHaveProperty('git-pushes')
+  expect(stats).toMatchObject({ damaged: 0, last: { collection: null, backup: null, verification: null } })
+
+  const whole = async (verb: string, args: object) => {
+    let cursor: unknown = null
+    do ({ cursor } = await operate<{ cursor: unknown }>('hub', verb, { ...args, cursor }))
+    while (cursor !== null)
+  }
+  await whole('gc', { dryRun: true })
+  expect((await operate<HubStats>('hub', 'stats', {})).last.collection).toBeNull()
+  await whole('gc', {})
+  await whole('verify', {})
+  expect((await operate<HubStats>('hub', 'stats', {})).last).toMatchObject({
+    collection: expect.any(String),
+    verification: expect.any(String),
+  })
 })

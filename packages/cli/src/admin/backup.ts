@@ -31,6 +31,7 @@ export async function backUp(given: string, options: Options, io: CliIo): Promis
   await using hub = await openAdmin(targetOf(options), io)
   const progress = openProgress(io.stderr, options['json'] !== true)
   const { id } = await ask(hub, 'create', {})
+  let copied: Report['copied'] | null = null
   try {
     progress.show('catalog', 0, null, '')
     let state = await ask(hub, 'extend', { id })
@@ -50,10 +51,11 @@ export async function backUp(given: string, options: Options, io: CliIo): Promis
       ),
     )
     progress.clear()
+    if (report.findings.length === 0) copied = report.copied
     finish(report, { verb: 'Backed up', place: to }, options, io)
   } finally {
     progress.clear()
-    await ask(hub, 'delete', { id })
+    await ask(hub, 'delete', { id, copied })
   }
 }
 

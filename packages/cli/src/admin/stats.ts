@@ -23,6 +23,7 @@ interface HubStats {
   }
   queues: Record<string, number>
   slots: Record<string, { taken: number; count: number }>
+  damaged: number
   last: Record<string, string | null>
 }
 
@@ -40,7 +41,7 @@ export async function printStats(target: Target, json: boolean, io: CliIo): Prom
 }
 
 function* linesOf(
-  { repositories, users, organizations, storage, quotas, jobs, queues, slots, last }: HubStats,
+  { repositories, users, organizations, storage, quotas, jobs, queues, slots, damaged, last }: HubStats,
   bytes: (count: number) => string,
 ): Generator<[name: string, text: string]> {
   yield ['Repositories', pairs(repositories, String)]
@@ -68,6 +69,7 @@ function* linesOf(
   const busy = Object.fromEntries(Object.entries(queues).filter(([, length]) => length > 0))
   yield ['Queues', Object.keys(busy).length === 0 ? 'nothing waits' : pairs(busy, String)]
   yield ['At work', pairs(slots, ({ taken, count }) => `${taken} of ${count}`)]
+  yield ['Damaged blobs', String(damaged)]
   for (const [name, at] of Object.entries(last)) yield [`Last ${name}`, at ?? 'none in the audit']
 }
 

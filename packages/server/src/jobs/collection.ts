@@ -1,21 +1,15 @@
 /** Removes now and then what nothing needs any more. */
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { COLLECTION_PAUSE_MS, COLLECTION_POLL_MS } from '../limits.ts'
-import { auditRow } from '../ops/audit.ts'
+import { noteWork } from '../ops/audit.ts'
 import { collectStep } from '../ops/collection/collect.ts'
 import type { OpsContext } from '../ops/context.ts'
-import type { Jobs } from './outbox.ts'
+import { pause, startLoop, type Jobs } from './loop.ts'
 
 /** `intervalMs` 0: never. */
 export function startCollection(ctx: OpsContext, intervalMs: number): Jobs {
-  const stopping = new AbortController()
-  const loop = intervalMs === 0 ? Promise.resolve() : run(ctx, intervalMs, stopping.signal)
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await loop
-  }
-  return { stop, [Symbol.asyncDispose]: stop }
+  return startLoop(async (signal) => {
+    if (intervalMs > 0) await run(ctx, intervalMs, signal)
+  })
 }
 
 async function run(ctx: OpsContext, intervalMs: number, signal: AbortSignal): Promise<void> {
@@ -29,7 +23,7 @@ async function run(ctx: OpsContext, intervalMs: number, signal: AbortSignal): Pr
         ctx.log.error({ err: error }, 'collection broke off')
       }
     }
-    await sleep(COLLECTION_POLL_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    await pause(COLLECTION_POLL_MS, signal)
   }
 }
 
@@ -43,9 +37,8 @@ async function collectAll(ctx: OpsContext, signal: AbortSignal): Promise<void> {
     for (const { subject, message } of step.findings) ctx.log.error({ subject }, `collection: ${message}`)
     cursor = step.cursor
     // Requests come first.
-    await sleep(COLLECTION_PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    await pause(COLLECTION_PAUSE_MS, signal)
   } while (cursor !== null)
-  const row = auditRow(ctx, { kind: 'operator' }, 'hub.gc', 'collection', { counts })
-  await ctx.catalog.tx((rows) => rows.audit.insert(row))
+  await noteWork(ctx, { kind: 'operator' }, 'gc', { counts })
   ctx.log.info({ counts }, 'collection has ended')
 }

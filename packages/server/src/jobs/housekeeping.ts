@@ -1,6 +1,4 @@
 /** Packs repositories in the background, one at a time: those that changed much soon, all of them once a day. */
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import {
   HOUSEKEEPING_FIRST_ROUND_MS,
   HOUSEKEEPING_LANDINGS,
@@ -10,7 +8,7 @@ import {
 } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { isFullRepackDue, pruneRepo, tidyRepo } from '../ops/housekeeping.ts'
-import type { Jobs } from './outbox.ts'
+import { pause, startLoop, type Jobs } from './loop.ts'
 
 export interface Housekeeping extends Jobs {
   /** The refs of a repository have changed. */
@@ -18,18 +16,9 @@ export interface Housekeeping extends Jobs {
 }
 
 export function startHousekeeping(ctx: OpsContext): Housekeeping {
-  const stopping = new AbortController()
   const landings = new Map<string, number>()
-  const loop = run(ctx, landings, stopping.signal)
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await loop
-  }
-  return {
-    note: (repoId) => void landings.set(repoId, (landings.get(repoId) ?? 0) + 1),
-    stop,
-    [Symbol.asyncDispose]: stop,
-  }
+  const loop = startLoop((signal) => run(ctx, landings, signal))
+  return { ...loop, note: (repoId) => void landings.set(repoId, (landings.get(repoId) ?? 0) + 1) }
 }
 
 async function run(ctx: OpsContext, landings: Map<string, number>, signal: AbortSignal): Promise<void> {
@@ -47,7 +36,7 @@ async function run(ctx: OpsContext, landings: Map<string, number>, signal: Abort
       landings.clear()
       await goRound(ctx, signal)
     }
-    await sleep(HOUSEKEEPING_POLL_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    await pause(HOUSEKEEPING_POLL_MS, signal)
   }
 }
 

@@ -8,7 +8,7 @@ import { MIGRATION_FREE_SHARE_MIN, MIGRATION_POLL_MS, MIGRATION_REST_MAX_MS } fr
 import type { OpsContext } from '../ops/context.ts'
 import { removeOriginal, replaceObject } from '../ops/xet/migrate.ts'
 import type { MigrationPolicy } from '../ops/xet/migration-policy.ts'
-import type { Jobs } from './outbox.ts'
+import { pause, startLoop, type Jobs } from './loop.ts'
 
 const HOUR_MS = 3600_000
 
@@ -17,13 +17,9 @@ export function startLfsMigration(
   policy: MigrationPolicy,
   pollMs: number = MIGRATION_POLL_MS,
 ): Jobs {
-  const stopping = new AbortController()
-  const loop = policy.isOn ? run(ctx, policy, pollMs, stopping.signal) : Promise.resolve()
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await loop
-  }
-  return { stop, [Symbol.asyncDispose]: stop }
+  return startLoop(async (signal) => {
+    if (policy.isOn) await run(ctx, policy, pollMs, signal)
+  })
 }
 
 async function run(
@@ -33,7 +29,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    await sleep(pollMs, undefined, { signal, ref: false }).catch(() => undefined)
+    await pause(pollMs, signal)
     try {
       while (!signal.aborted && (await takeNext(ctx, policy, signal)));
     } catch (error) {

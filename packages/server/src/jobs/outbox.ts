@@ -2,8 +2,6 @@
  * What happens after a change: events are taken from the outbox, row by row, and each job may run twice (its lease may
  * end, the process may die) without harm.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { JOB_ATTEMPTS_MAX, JOB_BATCH, JOB_LEASE_MS, JOB_POLL_MS } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { purgeRepo } from '../ops/deleted-repos.ts'
@@ -11,25 +9,15 @@ import { indexRepo } from '../ops/index-repo.ts'
 import { notePathVersions } from '../ops/xet/path-versions.ts'
 import { verifySha256 } from '../ops/xet/verify-sha256.ts'
 import type { HubEvent, JobQueue, OutboxRow } from '../store/catalog/catalog.ts'
-
-export interface Jobs extends AsyncDisposable {
-  /** Waits for the jobs that run, or breaks them off where they may take long, and takes no more. */
-  stop(): Promise<void>
-}
+import { pause, startLoop, type Jobs } from './loop.ts'
 
 /** `onLanding` hears of every change of refs, after what follows from it was done. */
 export function startJobs(ctx: OpsContext, onLanding: (repoId: string) => void): Jobs {
-  const stopping = new AbortController()
-  // A proof reads a whole file, however large; nobody's search waits for it.
-  const loops = Promise.all([
-    run(ctx, 'changes', onLanding, stopping.signal),
-    run(ctx, 'proofs', onLanding, stopping.signal),
-  ])
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await loops
-  }
-  return { stop, [Symbol.asyncDispose]: stop }
+  return startLoop(async (signal) => {
+    // A proof reads a whole file, however large; nobody's search waits for it.
+    const queues = ['changes', 'proofs'] as const
+    await Promise.all(queues.map((queue) => run(ctx, queue, onLanding, signal)))
+  })
 }
 
 async function run(
@@ -52,8 +40,7 @@ async function run(
     } catch (error) {
       ctx.log.error({ err: error }, 'the outbox cannot be read')
     }
-    if (claimed.length < JOB_BATCH)
-      await sleep(JOB_POLL_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    if (claimed.length < JOB_BATCH) await pause(JOB_POLL_MS, signal)
   }
 }
 

@@ -1,19 +1,11 @@
 /** Looks now and then for deleted repositories whose grace has ended. */
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { PURGE_BATCH, PURGE_POLL_MS } from '../limits.ts'
 import type { OpsContext } from '../ops/context.ts'
 import { purgeDue } from '../ops/deleted-repos.ts'
-import type { Jobs } from './outbox.ts'
+import { pause, startLoop, type Jobs } from './loop.ts'
 
 export function startPurge(ctx: OpsContext): Jobs {
-  const stopping = new AbortController()
-  const loop = run(ctx, stopping.signal)
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await loop
-  }
-  return { stop, [Symbol.asyncDispose]: stop }
+  return startLoop((signal) => run(ctx, signal))
 }
 
 async function run(ctx: OpsContext, signal: AbortSignal): Promise<void> {
@@ -23,6 +15,6 @@ async function run(ctx: OpsContext, signal: AbortSignal): Promise<void> {
     } catch (error) {
       ctx.log.error({ err: error }, 'deleted repositories cannot be removed')
     }
-    await sleep(PURGE_POLL_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    await pause(PURGE_POLL_MS, signal)
   }
 }

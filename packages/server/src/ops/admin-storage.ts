@@ -65,6 +65,8 @@ export interface HubStats {
   /** Of this process: all empty when no hub runs on the data directory. */
   queues: Record<string, number>
   slots: Record<string, { taken: number; count: number }>
+  /** Blobs that are known not to hold what they should. */
+  damaged: number
   /** When the last of these works ended, by the audit. */
   last: Record<'collection' | 'backup' | 'verification', string | null>
 }
@@ -172,6 +174,7 @@ export function adminStorage(ctx: OpsContext): AdminStorageOps {
         },
         queues: waiting,
         slots,
+        damaged: await ctx.catalog.rows.damage.count(),
         last: {
           collection: await lastOf(LAST_ACTIONS.collection),
           backup: await lastOf(LAST_ACTIONS.backup),

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { GC_HOURS_MAX, VERIFY_RATE_DEFAULT_BYTES, VERIFY_RATE_MAX_BYTES } from '../limits.ts'
 import type { Principal } from './access.ts'
 import { checked, repoFields } from './admin-args.ts'
+import { noteWork } from './audit.ts'
 import { collectStep } from './collection/collect.ts'
 import type { OpsContext } from './context.ts'
 import { fsckHub, fsckRepo } from './fsck.ts'
@@ -26,7 +27,7 @@ export function hubWork(ctx: OpsContext): HubWork {
     repair: flag,
     dropDamaged: flag,
   }
-  return {
+  const works: HubWork = {
     fsck: work(check, (principal, { repo, full, samplePercent, ...repairs }, cursor) => {
       const options = { ...repairs, readPercent: full ? 100 : samplePercent }
       return repo === null ? fsckHub(ctx, options, cursor) : fsckRepo(ctx, principal, repo, options, cursor)
@@ -46,6 +47,18 @@ export function hubWork(ctx: OpsContext): HubWork {
     ),
     'rebuild-index': work({}, (_, __, cursor) => rebuildIndex(ctx, cursor)),
   }
+  return Object.fromEntries(
+    Object.entries(works).map(([verb, step]) => [
+      verb,
+      async (principal, args) => {
+        const done = await step(principal, args)
+        const { cursor: _, ...details } = args as { cursor?: string; repo?: unknown; dryRun?: boolean }
+        const isForAll = details.dryRun !== true && (details.repo ?? null) === null
+        if (done.cursor === null && isForAll) await noteWork(ctx, principal, verb, details)
+        return done
+      },
+    ]),
+  )
 }
 
 const rate = z.int().min(1).max(VERIFY_RATE_MAX_BYTES).default(VERIFY_RATE_DEFAULT_BYTES)

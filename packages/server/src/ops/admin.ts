@@ -110,6 +110,8 @@ function action<S extends z.ZodType>(
   return (deps, principal, args) => run(deps, principal, checked(schema, args))
 }
 
+const count = z.int().min(0)
+
 const ACTIONS: Record<string, Record<string, Action>> = {
   user: {
     create: action(
@@ -181,7 +183,10 @@ const ACTIONS: Record<string, Record<string, Action>> = {
   backup: {
     create: action(z.strictObject({}), (deps, who) => deps.backups.create(who)),
     extend: action(z.strictObject({ id: idField }), (deps, who, { id }) => deps.backups.extend(who, id)),
-    delete: action(z.strictObject({ id: idField }), (deps, who, { id }) => deps.backups.delete(who, id)),
+    delete: action(
+      z.strictObject({ id: idField, copied: z.strictObject({ files: count, sizeBytes: count }).nullable() }),
+      (deps, who, { id, copied }) => deps.backups.delete(who, id, copied),
+    ),
   },
   audit: {
     list: action(

@@ -21,3 +21,14 @@ export function auditRow(
     details: JSON.stringify(details),
   }
 }
+
+/** A work on the whole hub has come to its end: `stats` tells when one did last. */
+export async function noteWork(
+  ctx: Pick<OpsContext, 'catalog' | 'clock' | 'random'>,
+  principal: Principal,
+  work: string,
+  details: object,
+): Promise<void> {
+  const row = auditRow(ctx, principal, `hub.${work}`, 'hub', details)
+  await ctx.catalog.tx((rows) => rows.audit.insert(row))
+}

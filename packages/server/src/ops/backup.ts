@@ -11,6 +11,7 @@ import { HubError } from '@cairn/protocol/errors'
 import { BACKUP_LEASE_MS, BACKUPS_AT_ONCE_MAX } from '../limits.ts'
 import { makeDirDurable } from '../store/durable.ts'
 import { assertInstanceAdmin, type Principal } from './access.ts'
+import { noteWork } from './audit.ts'
 import { newId, type OpsContext } from './context.ts'
 
 export interface BackupState {
@@ -63,9 +64,15 @@ export class Backups implements AsyncDisposable {
     return running.state
   }
 
-  async delete(principal: Principal, id: string): Promise<BackupState> {
+  /** `copied`: what the backup has, which is whole; null: it was broken off. */
+  async delete(
+    principal: Principal,
+    id: string,
+    copied: { files: number; sizeBytes: number } | null,
+  ): Promise<BackupState> {
     assertInstanceAdmin(principal)
     await this.#end(id)
+    if (copied !== null) await noteWork(this.#ctx, principal, 'backup', copied)
     return { id, snapshot: null }
   }
 

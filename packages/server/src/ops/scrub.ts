@@ -4,6 +4,7 @@
  */
 import { SCRUB_BYTES_PER_SECOND, SCRUB_PAUSE_MAX_MS, SCRUB_SAVE_MS } from '../limits.ts'
 import type { ScrubState } from '../store/catalog/catalog.ts'
+import { noteWork } from './audit.ts'
 import type { OpsContext } from './context.ts'
 import { blobAfter, verifyBlob } from './verify.ts'
 
@@ -33,6 +34,7 @@ export class Scrub {
       const left = startedAt + this.#passMs - clock()
       if (left > 0) return Math.min(left, SCRUB_PAUSE_MAX_MS)
       await this.#save({ after: null, startedAt: clock() })
+      await noteWork(this.#ctx, { kind: 'operator' }, 'verify', { since: startedAt })
       this.#state = null
       return 0
     }
