@@ -86,7 +86,7 @@ export async function createHub(
     lfs: { basicMaxBytes: LFS_BASIC_MAX_BYTES, partBytes: LFS_PART_BYTES, ...options.lfs },
     dedupDomain: config.dedupDomain,
     quotas: { accountBytes: config.accountQuotaBytes, repoBytes: config.repoQuotaBytes },
-    pendingUploads: new PendingUploads(),
+    pendingUploads: new PendingUploads(clock),
     deleteGraceMs: config.deleteGraceHours * 3600_000,
     collectGraceMs: config.gcGraceHours * 3600_000,
     clock,

@@ -102,6 +102,32 @@ test('Xet: the shard is refused and nothing is linked; a full repository gets no
   expect((await hub.fetch('alice', `/${id}/resolve/main/a.bin`)).status).toBe(200)
 })
 
+test('what is never finished counts for two days, whatever comes after it: parts', async () => {
+  let now = Date.now()
+  await using other = await startHub({
+    clock: () => now,
+    flags: { accountQuota: '100kB' },
+    lfs: { basicMaxBytes: 10_000, partBytes: 20_000 },
+  })
+  const repo = await createRepo(other, 'alice', 'alice/parts')
+  const begin = async (name: string) => {
+    const wanted = [{ oid: sha256(name), size: 40_000 }]
+    const { objects } = await batch(other, 'alice', repo, 'upload', wanted, ['multipart'])
+    const { header = {} } = objects[0]!.actions!['upload']!
+    return ['1', '2'].map((key) => header[Object.keys(header).find((k) => Number(k) === Number(key))!]!)
+  }
+  const put = (href: string) => fetch(href, { method: 'PUT', body: randomBytes(20_000) })
+  for (const name of ['first', 'second'])
+    for (const href of await begin(name)) expect((await put(href)).status).toBe(200)
+  now += 47 * 3600_000
+  const [one = '', two = ''] = await begin('third')
+  expect((await put(one)).status).toBe(200)
+  expect((await put(two)).status).toBe(413)
+  // The first of them is two days old now, and its parts go with the next collection.
+  now += 2 * 3600_000
+  expect((await put(two)).status).toBe(200)
+})
+
 test('a commit over HTTP: contents are refused, deletions are not', async () => {
   await commit(hub, 'alice', id, [file('a.txt', randomBytes(30_000)), file('b.txt', 'b')])
   const { usedBytes } = await setQuota('20kB')

@@ -72,7 +72,8 @@ async function handle(ctx: OpsContext, event: HubEvent, signal: AbortSignal): Pr
     case 'repo.deleted':
       return purgeRepo(ctx, event.repoId)
     case 'xet.file-registered':
-      return verifySha256(ctx, event, signal)
+      await verifySha256(ctx, event, signal)
+      return
     case 'repo.moved':
     case 'repo.restored':
       return indexRepo(ctx, event.repoId, { force: true })

@@ -198,11 +198,20 @@ export async function receiveObject(
 
 export async function receivePart(
   ctx: OpsContext,
+  repo: RepoRow,
   address: Extract<LfsAddress, { use: 'part' }>,
   bytes: AsyncIterable<Uint8Array>,
   sizeBytesMax: number,
 ): Promise<{ etag: string }> {
-  return ctx.blobs.parts.put(address.uploadId, address.partNumber, bytes, sizeBytesMax)
+  await ctx.pendingUploads.assert(ctx, repo)
+  const { etag, sizeBytes } = await ctx.blobs.parts.put(
+    address.uploadId,
+    address.partNumber,
+    bytes,
+    sizeBytesMax,
+  )
+  ctx.pendingUploads.add(repo.id, sizeBytes)
+  return { etag }
 }
 
 /** Joins the parts. They are dropped only when the whole has the promised sha256. */
@@ -228,6 +237,7 @@ export async function completeParts(
     throw new HubError('Invalid', `The parts have ${total} bytes, the object ${address.sizeBytes}`)
   await using staged = await ctx.blobs.parts.assemble(address.uploadId, ordered)
   await keep(ctx, repo, address, staged)
+  ctx.pendingUploads.settle(repo.id, address.sizeBytes)
   await ctx.blobs.parts.drop(address.uploadId)
 }
 

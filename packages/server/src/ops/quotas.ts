@@ -127,12 +127,21 @@ export async function measureGit(
 }
 
 /**
- * Xorbs come before the shard that says whose they are. Until then they are counted here, or whoever has no room left
- * could still fill the disk with them. What a new upload brings is never more than the files that it will register.
+ * Xorbs come before the shard that says whose they are, and parts before their object. Until then they are counted
+ * here, or whoever has no room left could still fill the disk with them. What a new upload brings is never more than
+ * the files that it will register, but for parts that are sent twice.
  */
 export class PendingUploads {
-  readonly #bytes = new LRUCache<string, number>({ max: PENDING_UPLOADS_MAX, ttl: UPLOAD_LEASE_MS })
-  readonly #left = new LRUCache<string, number>({ max: PENDING_UPLOADS_MAX, ttl: UPLOAD_ALLOWANCE_MS })
+  readonly #bytes: LRUCache<string, number>
+  readonly #left: LRUCache<string, number>
+
+  constructor(clock: () => number) {
+    const perf = { now: clock }
+    const max = PENDING_UPLOADS_MAX
+    // From the first byte on: what was never finished must end also where somebody always uploads.
+    this.#bytes = new LRUCache({ max, ttl: UPLOAD_LEASE_MS, noUpdateTTL: true, perf })
+    this.#left = new LRUCache({ max, ttl: UPLOAD_ALLOWANCE_MS, perf })
+  }
 
   /** QuotaExceeded when there is no room for more. */
   async assert(ctx: OpsContext, repo: RepoRow): Promise<void> {

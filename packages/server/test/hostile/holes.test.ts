@@ -103,6 +103,27 @@ describe('what a shard claims', () => {
     expect(Buffer.from(await got.arrayBuffer()).equals(made.content)).toBe(true)
   })
 
+  test('many false ones at the same time cost one pass over the file', async () => {
+    await using hub = await startHub()
+    await makeRepo(hub, 'liar')
+    const made = makeXetFile(9, LARGE)
+    const liar = await casAccess(hub, 'alice', 'alice/liar', 'write')
+    await uploadXet(liar, claiming(made, 'a'.repeat(64)))
+    const { blobs } = hub.hub.ops
+    const read = blobs.readInto.bind(blobs)
+    let readBytes = 0
+    blobs.readInto = (key, position, into) => {
+      readBytes += into.length
+      return read(key, position, into)
+    }
+    const lies = Array.from({ length: 8 }, (_, index) => claiming(made, String(index).repeat(64)))
+    const answers = await Promise.all(
+      lies.map(({ shard }) => liar.fetch('/v1/shards', postBytes(formatShard(shard)))),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(lies.map(() => 400))
+    expect(readBytes).toBeLessThan(1.5 * made.xorb.bytes.length)
+  })
+
   test('does not stand in for bytes that came by LFS', async () => {
     await using hub = await startHub()
     await makeRepo(hub, 'a')

@@ -118,9 +118,10 @@ export const lfsRoutes: readonly Route[] = [
         uploadId,
         partNumber: readDigits(part),
       }
-      await openAddress(call.ops, call.repo, address, signatureOf(call))
+      const repo = await openAddress(call.ops, call.repo, address, signatureOf(call))
       const { etag } = await receivePart(
         call.ops,
+        repo,
         address,
         passChunks(call.body, address.sizeBytes),
         address.sizeBytes,

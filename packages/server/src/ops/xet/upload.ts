@@ -22,7 +22,7 @@ import { newId, type OpsContext } from '../context.ts'
 import { renewLinks } from '../leases.ts'
 import { roomFor } from '../quotas.ts'
 import { findTable } from './tables.ts'
-import { computeSha256 } from './verify-sha256.ts'
+import { computeSha256, verifySha256 } from './verify-sha256.ts'
 
 /**
  * False when the repository's domain has the xorb already. Then the body need not be looked at, unless who sends it
@@ -233,7 +233,8 @@ async function judgeClaims(
     let sha256 = before?.sha256 ?? computed.get(file.hash) ?? null
     if (file.sha256 !== null && sha256 === null) {
       const isContested = called !== null && called !== file.sha256
-      if (isContested || (!isKnown && sizeBytes <= leftBytes)) {
+      if (isContested) sha256 = await verifySha256(ctx, { domainId, hash: file.hash })
+      else if (!isKnown && sizeBytes <= leftBytes) {
         leftBytes -= sizeBytes
         sha256 = await computeSha256(ctx, { domainId, terms })
       }

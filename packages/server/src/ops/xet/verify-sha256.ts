@@ -22,17 +22,22 @@ export async function computeSha256(
   return hash.digest('hex')
 }
 
-/** Computes the sha256 of a registered file unless that is done already, and makes it count. */
+/**
+ * The sha256 of a registered file, computed unless that is done already, and made to count. Null when the file is gone.
+ * Whoever asks meanwhile waits for the same pass: asking is cheap, and the file may have any size.
+ */
 export async function verifySha256(
   ctx: OpsContext,
-  file: { repoId: string; hash: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const row = await ctx.catalog.rows.xet.getFile(file.repoId, file.hash)
-  if (row === null || row.sha256 !== null) return
-  const { domainId, hash } = row
-  const sha256 = await computeSha256(ctx, row, signal)
-  const refuted = await ctx.catalog.tx((rows) => rows.xet.prove(domainId, hash, sha256))
-  for (const claim of refuted)
-    ctx.log.warn(claim, 'a Xet file does not have the sha256 it was registered with')
+  { domainId, hash }: { domainId: string; hash: string },
+  signal?: AbortSignal,
+): Promise<string | null> {
+  return ctx.repoQueue.run(`sha256 of ${domainId}/${hash}`, async () => {
+    const recipe = await ctx.catalog.rows.xet.getRecipe(domainId, hash)
+    if (recipe === null || recipe.sha256 !== null) return recipe?.sha256 ?? null
+    const sha256 = await computeSha256(ctx, { domainId, terms: recipe.terms }, signal)
+    const refuted = await ctx.catalog.tx((rows) => rows.xet.prove(domainId, hash, sha256))
+    for (const claim of refuted)
+      ctx.log.warn(claim, 'a Xet file does not have the sha256 it was registered with')
+    return sha256
+  })
 }

@@ -82,6 +82,8 @@ export interface XetRows {
   insertFile(repoId: string, row: LinkedXetFile, xorbHashes: readonly string[]): Promise<boolean>
   /** Null when the repository may not see it. */
   getFile(repoId: string, hash: string): Promise<LinkedXetFile | null>
+  /** What the domain's file is made of, whoever has it. */
+  getRecipe(domainId: string, hash: string): Promise<{ terms: Uint8Array; sha256: string | null } | null>
   /** What is known of those files that the repository's own domain has. */
   knownFiles(repoId: string, hashes: readonly string[]): Promise<Map<string, KnownXetFile>>
   /** Notes what the hub has computed, and returns the claims that it refutes. */

@@ -61,7 +61,7 @@ function xorbRows(db: Kysely<Schema>): Pick<XetRows, 'insertXorb' | 'touchXorb' 
 
 function fileRows(
   db: Kysely<Schema>,
-): Pick<XetRows, 'insertFile' | 'getFile' | 'knownFiles' | 'prove' | 'falseClaims'> {
+): Pick<XetRows, 'insertFile' | 'getFile' | 'getRecipe' | 'knownFiles' | 'prove' | 'falseClaims'> {
   const links = db
     .selectFrom('repo_xet_files as link')
     .innerJoin('xet_files as file', (join) =>
@@ -163,6 +163,11 @@ function fileRows(
 
     async getFile(repoId, hash) {
       return (await linkedFile({ repoId, hash })).rows[0] ?? null
+    },
+
+    async getRecipe(domainId, hash) {
+      const file = db.selectFrom('xet_files').select(['terms', 'sha256']).where('domain_id', '=', domainId)
+      return (await file.where('hash', '=', hash).executeTakeFirst()) ?? null
     },
 
     async knownFiles(repoId, hashes) {
