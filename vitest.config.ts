@@ -39,6 +39,7 @@ export default defineConfig({
                 // What is refused never comes as far as the rows, and a run is cut off between them, not within.
                 exclude: [
                   'packages/server/test/hostile/**',
+                  'packages/server/test/faults/**',
                   'packages/server/test/gc/cut-off.test.ts',
                   'packages/server/test/lfs-migration.test.ts',
                 ],

@@ -53,8 +53,47 @@ export interface FaultPlan {
   makeFault?: (call: number, name: string) => Error
 }
 
+/** What everything that is wrapped tells of its calls. */
+export interface Calls {
+  run<T>(name: string, work: () => Promise<T>, undo?: (done: T) => Promise<void>): Promise<T>
+}
+
+/** What these change, if anything, a restart does not see. */
+const FLEETING: ReadonlySet<string> = new Set([
+  'append',
+  'stat',
+  'read',
+  'read.next',
+  'readInto',
+  'list.next',
+  'parts.list',
+  'parts.listStale',
+  'presign',
+])
+
+/**
+ * Fails nothing, but lets `look` see what lies there before the first call and after each one that may have changed
+ * something for good: all that a process can leave that is killed between two of them.
+ */
+export class WatchedCalls implements Calls {
+  readonly #look: (state: string) => void
+  #count = 0
+
+  constructor(look: (state: string) => void) {
+    this.#look = look
+  }
+
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#count === 0) this.#look('before the first call')
+    const number = ++this.#count
+    const done = await work()
+    if (!FLEETING.has(name)) this.#look(`after call ${number}, ${name}`)
+    return done
+  }
+}
+
 /** Counts the calls of everything that is wrapped with it. */
-export class CountedCalls {
+export class CountedCalls implements Calls {
   readonly #plan: Required<FaultPlan>
   #count = 0
 
@@ -92,7 +131,7 @@ export function failAtCall(
 }
 
 /** A transaction is one call; `after`: it has committed. Reads outside of one are not counted. */
-export function faultyCatalog(catalog: Catalog, calls: CountedCalls): Catalog {
+export function faultyCatalog(catalog: Catalog, calls: Calls): Catalog {
   return {
     rows: catalog.rows,
     get epoch() {
@@ -105,8 +144,8 @@ export function faultyCatalog(catalog: Catalog, calls: CountedCalls): Catalog {
 }
 
 /** Each chunk read and each entry listed is a call. */
-export function faultyStore(store: BlobStore, calls: CountedCalls): BlobStore {
-  const call: CountedCalls['run'] = (name, work, undo) => calls.run(name, work, undo)
+export function faultyStore(store: BlobStore, calls: Calls): BlobStore {
+  const call: Calls['run'] = (name, work, undo) => calls.run(name, work, undo)
 
   async function* each<T>(name: string, items: AsyncIterable<T>): AsyncGenerator<T> {
     const iterator = items[Symbol.asyncIterator]()

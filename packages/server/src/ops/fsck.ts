@@ -14,7 +14,7 @@ import type { AdminRepo } from './admin.ts'
 import type { OpsContext } from './context.ts'
 import { storeWalks, type StoreCheckOptions } from './fsck-store.ts'
 import { historyPointers } from './history-pointers.ts'
-import { refsToProject, repairProjection } from './land.ts'
+import { assertProjected, refsToProject, repairProjection } from './land.ts'
 import { registryFor } from './locate.ts'
 import { quarantineReasons } from './quarantine.ts'
 import { openStored } from './stored-content.ts'
@@ -73,6 +73,8 @@ async function stepOf(
 }
 
 async function checkRepo(ctx: OpsContext, repo: RepoRow, options: FsckOptions): Promise<Finding[]> {
+  // Refs that are known to be behind are brought up, as before any use of git; what keeps them from it is found below.
+  await assertProjected(ctx, repo).catch(() => undefined)
   const problems = await ctx.repoQueue.run(repo.id, () => compareRefs(ctx, repo, options.repair))
   problems.push(...(await ctx.git.fsck(repo.id)).map((line) => problem('git', line)))
   try {
