@@ -21,7 +21,7 @@ interface AdminRequest {
 export function addAdminCommands(program: Command, io: CliIo): void {
   const admin = program
     .command('admin')
-    .description('users, organizations, tokens, repositories and registries of a hub')
+    .description('accounts, tokens, repositories and registries of a hub, and what it stores')
     .addHelpText(
       'after',
       `
@@ -34,6 +34,7 @@ Examples:
   $ cairn admin org create acme
   $ cairn admin member set acme alice write
   $ cairn admin registry create acme/staging --data /srv/cairn
+  $ cairn admin backup /mnt/backup/hub
   $ HF_TOKEN=hf_… cairn admin user list --endpoint https://hub.example.org --json`,
     )
 
