@@ -64,12 +64,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       files: new Map([[path, bytes]]),
       async attempt(ctx) {
         const parts: { partNumber: number; etag: string }[] = []
+        const repo = await repoOf(ctx, id)
         for (const [index, part] of [bytes.subarray(0, half), bytes.subarray(half)].entries()) {
           const address = { use: 'part', ...object, uploadId, partNumber: index + 1 } as const
-          const { etag } = await receivePart(ctx, address, once(part), part.length)
+          const { etag } = await receivePart(ctx, repo, address, once(part), part.length)
           parts.push({ partNumber: index + 1, etag })
         }
-        await completeParts(ctx, await repoOf(ctx, id), { use: 'complete', ...object, uploadId }, parts)
+        await completeParts(ctx, repo, { use: 'complete', ...object, uploadId }, parts)
         await commit(ctx, id, [lfsFile(path, bytes)])
       },
     }
