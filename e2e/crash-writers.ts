@@ -17,8 +17,8 @@ import { tokens, type HubProcess } from './hub-process.ts'
 const name = 'alice/crashes'
 const repo = { type: 'model', name } as const
 const pushedBranch = 'pushed'
-/** Above the size from which clients send a file as a large one; several chunks for Xet. */
-const largeBytes = 300_000
+/** Above the sizes from which the hub migrates a file, and clients send one as a large one: several chunks for Xet. */
+const largeBytes = { lfs: 1_200_000, xet: 300_000 }
 
 type Kind = 'commits' | 'pushes' | 'lfs' | 'xet'
 
@@ -108,7 +108,7 @@ export async function startWriters(hub: HubProcess, work: string, random: () => 
     })
   }
   const uploadOne = (kind: 'lfs' | 'xet') => {
-    const content = randomBytes(largeBytes)
+    const content = randomBytes(largeBytes[kind])
     const path = nextPath(kind)
     return attempt(kind, 'main', path, content, async () => {
       const file = { path, content: new Blob([content]) }

@@ -1,6 +1,6 @@
 /**
- * `kill -9` at random moments while clients commit, push and upload: what was acknowledged is there afterwards, and
- * what was not is there whole or not at all. `npm run soak` asks for more rounds than `npm test`.
+ * `kill -9` at random moments while clients commit, push and upload, and the hub migrates and collects: what was
+ * acknowledged is there afterwards, and what was not is there whole or not at all. `npm run soak` asks for more rounds than `npm test`.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,9 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { startWork, type HubWork } from './crash-work.ts'
 import { startWriters, type Writers } from './crash-writers.ts'
 import { fsckAll } from './fsck.ts'
 import { printOnFailure, startHub, type HubProcess } from './hub-process.ts'
+import { administer } from './mount.ts'
 
 const rounds = Number(process.env['CAIRN_CRASH_ROUNDS'] ?? 20)
 const seed = Number(process.env['CAIRN_CRASH_SEED'] ?? Date.now() % 1_000_000)
@@ -21,11 +23,13 @@ const startMaxMs = 5_000
 let work: string
 let hub: HubProcess
 let writers: Writers
+let hubWork: HubWork
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'cairn-e2e-crashes-'))
   hub = await startHub()
   writers = await startWriters(hub, work, random)
+  hubWork = await startWork(hub, random)
 })
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
@@ -48,7 +52,7 @@ test(
     const startsMs: number[] = []
     for (let round = 1; round <= rounds; round += 1) {
       await writers.prepare()
-      const writing = writers.write()
+      const writing = Promise.all([writers.write(), hubWork.work()])
       await delay(random() * killedWithinMs)
       await hub.kill('SIGKILL')
       await writing
@@ -60,11 +64,14 @@ test(
       expect(await leftovers(hub.dataDir), `round ${round}, seed ${seed}`).toEqual([])
     }
     expect(Math.max(...startsMs)).toBeLessThan(startMaxMs)
-    const { commits, pushes, lfs, xet } = writers.acknowledged()
+    await hubWork.finish()
+    const done = { ...writers.acknowledged(), ...hubWork.done() }
     // Else the moments were such that nothing was tested.
-    for (const count of [commits, pushes, lfs, xet]) expect(count).toBeGreaterThan(0)
+    for (const count of Object.values(done)) expect(count, JSON.stringify(done)).toBeGreaterThan(0)
     await writers.checkAll()
     expect(await fsckAll(hub.dataDir)).toEqual([])
+    // Exits with 1 when it finds a problem, which is then in what it prints.
+    await administer(hub, 'fsck', '--full')
   },
   rounds * 30_000,
 )
