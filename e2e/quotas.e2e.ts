@@ -44,10 +44,16 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 printOnFailure(() => hub.log())
 
+/** 0.15 knows `credentials` only. */
+const signedIn: { accessToken: string } = Object.assign(
+  { accessToken: tokens.alice },
+  { credentials: { accessToken: tokens.alice } },
+)
+
 function upload(module: typeof Hub, path: string, bytes: Uint8Array, useXet: boolean): Promise<unknown> {
   return module.uploadFile({
     repo,
-    accessToken: tokens.alice,
+    ...signedIn,
     hubUrl: hub.url,
     file: { path, content: new Blob([Uint8Array.from(bytes)]) },
     useXet,
@@ -113,7 +119,7 @@ test.each(jsVersions.flatMap((version) => [true, false].map((useXet) => ({ versi
     const file = await module.downloadFile({
       repo,
       path: 'there.bin',
-      accessToken: tokens.alice,
+      ...signedIn,
       hubUrl: hub.url,
     })
     expect(Buffer.from(await file!.arrayBuffer()).equals(there)).toBe(true)
