@@ -191,7 +191,17 @@ export function faultyStore(store: BlobStore, calls: Calls): BlobStore {
   return {
     stat: (key) => call('stat', () => store.stat(key)),
     read: async (key, range) => each('read.next', await call('read', () => store.read(key, range), unread)),
-    readInto: (...read) => call('readInto', () => store.readInto(...read)),
+    open: async (key) => {
+      const inner = await call(
+        'open',
+        () => store.open(key),
+        async (opened) => opened[Symbol.asyncDispose](),
+      )
+      return {
+        readInto: (...read) => call('readInto', () => inner.readInto(...read)),
+        [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+      }
+    },
     stage: async (kind) =>
       staged(
         await call(

@@ -20,6 +20,18 @@ export function hashChunks(serialized: Uint8Array, position: number): Uint8Array
   return bytes
 }
 
+/** Throws unless these are the contents of chunks with these raw hashes, one after the other. */
+export function checkChunks(raw: Uint8Array, lengths: readonly number[], expectedHashes: Uint8Array): void {
+  let at = 0
+  lengths.forEach((length, index) => {
+    const hash = chunkHash(nativePrimitives, raw.subarray(at, at + length))
+    const expected = expectedHashes.subarray(index * XET_HASH_BYTES, (index + 1) * XET_HASH_BYTES)
+    if (Buffer.compare(hash, expected) !== 0)
+      throw new FormatError('Chunk has another hash than it should have', at)
+    at += length
+  })
+}
+
 /** Fills `into` with the decoded run. Throws unless it has exactly the chunks with these raw hashes. */
 export function decodeChunks(
   serialized: Uint8Array,

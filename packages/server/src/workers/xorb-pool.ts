@@ -70,7 +70,7 @@ export class XorbPool implements AsyncDisposable {
       const { job } = waiting
       worker.postMessage(
         job,
-        job.kind === 'hash' ? [job.serialized.buffer] : [job.serialized.buffer, job.into.buffer],
+        job.kind === 'decode' ? [job.serialized.buffer, job.into.buffer] : [job.serialized.buffer],
       )
     }
   }

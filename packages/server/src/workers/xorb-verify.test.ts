@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 import { XORB_BATCH_BYTES } from '../limits.ts'
 import { nativePrimitives } from '../primitives.ts'
 import { XorbPool } from './xorb-pool.ts'
-import { decodeChunks, verifyXorb } from './xorb-verify.ts'
+import { checkChunks, decodeChunks, verifyXorb } from './xorb-verify.ts'
 import type { XorbJob } from './xorb-worker.ts'
 
 const RECIPES: ContentRecipe['recipe'][] = ['random', 'floats', 'csv', 'constant']
@@ -99,6 +99,19 @@ it.each([
   await expect(decode({ ...run, rawBytes: run.rawBytes + 1 })).rejects.toThrow(FormatError)
   serialized[100]! ^= 1
   await expect(decode(run)).rejects.toThrow(FormatError)
+})
+
+it.each([[3], [40]])('checks %i chunks that lie there decoded, and notices rot in them', async (count) => {
+  await using pool = new XorbPool(1)
+  const chunks = RAW.slice(0, count)
+  const expected = {
+    chunkHashes: decodeChunkTable(XORB.chunks).hashes(0, count),
+    chunkLengths: chunks.map(({ length }) => length),
+  }
+  const raw = Buffer.concat(chunks)
+  expect(raw.equals(await checkChunks(pool, Uint8Array.from(raw), expected))).toBe(true)
+  raw[raw.length - 1]! ^= 1
+  await expect(checkChunks(pool, Uint8Array.from(raw), expected)).rejects.toThrow(FormatError)
 })
 
 it('fails the job of a worker that dies and replaces the worker', async () => {

@@ -15,7 +15,7 @@ import {
   XORB_INLINE_CHUNKS_MAX,
 } from '../limits.ts'
 import { nativePrimitives } from '../primitives.ts'
-import { decodeChunks as decodeInline } from './xorb-batch.ts'
+import { checkChunks as checkInline, decodeChunks as decodeInline } from './xorb-batch.ts'
 import type { XorbPool, XorbResult } from './xorb-pool.ts'
 
 export interface VerifiedXorb {
@@ -137,4 +137,18 @@ export async function decodeChunks(
   })
   pool.buffers.give(decoded.serialized)
   return decoded.bytes
+}
+
+/** The same for contents that need no decoding: they are checked where they lie. */
+export async function checkChunks(
+  pool: XorbPool,
+  raw: Uint8Array<ArrayBuffer>,
+  { chunkHashes, chunkLengths }: { chunkHashes: Uint8Array; chunkLengths: readonly number[] },
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (chunkLengths.length <= XORB_INLINE_CHUNKS_MAX) {
+    checkInline(raw, chunkLengths, chunkHashes)
+    return raw
+  }
+  const job = { kind: 'check', serialized: raw, lengths: chunkLengths, expectedHashes: chunkHashes } as const
+  return (await pool.run(job)).serialized
 }

@@ -6,11 +6,18 @@ import { parentPort } from 'node:worker_threads'
 
 import { FormatError } from '@cairn/protocol/errors'
 
-import { decodeChunks, hashChunks } from './xorb-batch.ts'
+import { checkChunks, decodeChunks, hashChunks } from './xorb-batch.ts'
 
 /** The memory of `serialized` and `into` moves to the worker and comes back with its answer. */
 export type XorbJob =
   | { kind: 'hash'; serialized: Uint8Array<ArrayBuffer>; position: number }
+  /** `serialized` holds contents alone. */
+  | {
+      kind: 'check'
+      serialized: Uint8Array<ArrayBuffer>
+      lengths: readonly number[]
+      expectedHashes: Uint8Array
+    }
   | {
       kind: 'decode'
       serialized: Uint8Array<ArrayBuffer>
@@ -20,7 +27,7 @@ export type XorbJob =
     }
 
 export type XorbReply =
-  /** `bytes`: hashes, or `into`. */
+  /** `bytes`: hashes, `into`, or `serialized` itself. */
   | { ok: true; bytes: Uint8Array<ArrayBuffer>; serialized: Uint8Array<ArrayBuffer> }
   | { ok: false; message: string; offset: number }
 
@@ -29,12 +36,17 @@ if (port === null) throw new Error('xorb-worker runs in a worker thread')
 
 port.on('message', (job: XorbJob) => {
   const reply = work(job)
-  port.postMessage(reply, reply.ok ? [reply.bytes.buffer, reply.serialized.buffer] : [])
+  port.postMessage(reply, reply.ok ? [...new Set([reply.bytes.buffer, reply.serialized.buffer])] : [])
 })
 
 function work(job: XorbJob): XorbReply {
   try {
-    const { serialized, position } = job
+    const { serialized } = job
+    if (job.kind === 'check') {
+      checkChunks(serialized, job.lengths, job.expectedHashes)
+      return { ok: true, bytes: serialized, serialized }
+    }
+    const { position } = job
     if (job.kind === 'hash') return { ok: true, bytes: hashChunks(serialized, position), serialized }
     decodeChunks(serialized, job.expectedHashes, job.into, position)
     return { ok: true, bytes: job.into, serialized }

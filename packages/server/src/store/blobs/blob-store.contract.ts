@@ -125,6 +125,32 @@ export function blobStoreContract(name: string, make: () => Promise<BlobStoreUnd
       await Promise.all(Array.from({ length: 24 }, (_, reader) => readSlowly(reader)))
     })
 
+    test.each([[1], [7], [3001]])(
+      'an open blob fills %i pieces of memory and nothing between them',
+      async (count) => {
+        await using t = await make()
+        const bytes = patterned(MIB)
+        await put(t.store, KEY, bytes)
+        await using blob = await t.store.open(KEY)
+        await t.store.delete(KEY)
+        const memory = Buffer.alloc(count * 20)
+        const pieces = Array.from({ length: count }, (_, index) =>
+          memory.subarray(index * 20, index * 20 + 19),
+        )
+        await blob.readInto(1000, pieces)
+        expect(Buffer.concat(pieces).equals(bytes.subarray(1000, 1000 + count * 19))).toBe(true)
+        expect(pieces.every((_, index) => memory[index * 20 + 19] === 0)).toBe(true)
+      },
+    )
+
+    test('an open blob has no bytes behind its end', async () => {
+      await using t = await make()
+      await expect(t.store.open(KEY)).rejects.toThrow(BlobNotFoundError)
+      await put(t.store, KEY, patterned(10))
+      await using blob = await t.store.open(KEY)
+      await expect(blob.readInto(5, [Buffer.alloc(3), Buffer.alloc(3)])).rejects.toThrow(RangeError)
+    })
+
     test('reading goes on when the blob is deleted meanwhile', async () => {
       await using t = await make()
       await put(t.store, KEY, patterned(2 * MIB))

@@ -115,13 +115,16 @@ export interface PresignOptions {
   range?: ByteRange
 }
 
+/** A blob that is read here and there. */
+export interface OpenBlob extends AsyncDisposable {
+  /** Fills memory of the caller's, piece after piece, with the bytes from `start` on. RangeError: there are not so many. */
+  readInto(start: number, pieces: readonly Uint8Array[]): Promise<void>
+}
+
 export interface BlobStore extends AsyncDisposable {
   stat(key: BlobKey): Promise<BlobStat | null>
-  /**
-   * Fills memory of the caller's with the bytes from `start` on. Throws `BlobNotFoundError`, and RangeError when the blob
-   * does not have so many.
-   */
-  readInto(key: BlobKey, start: number, into: Uint8Array): Promise<void>
+  /** Throws `BlobNotFoundError`. The caller disposes of it once no read is under way. */
+  open(key: BlobKey): Promise<OpenBlob>
   /**
    * Streams a blob or an inclusive range of it. Throws `BlobNotFoundError` before the first chunk.
    * Buffers are reused: a chunk stays valid until the second `next()` after the one that returned it, so a

@@ -109,3 +109,27 @@ export async function fill(file: FileHandle, buffer: Uint8Array, position: numbe
     filled += bytesRead
   }
 }
+
+/** The same with several pieces of memory, in one call of the system where it reads all at once. */
+export async function fillPieces(
+  file: FileHandle,
+  pieces: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  for (let left = pieces, at = position; left.length > 0;) {
+    const { bytesRead } = await file.readv(left, at)
+    if (bytesRead === 0) throw new RangeError(`The file ends at byte ${at}, earlier than it should`)
+    at += bytesRead
+    left = behind(left, bytesRead)
+  }
+}
+
+function behind(pieces: readonly Uint8Array[], filledBytes: number): Uint8Array[] {
+  let left = filledBytes
+  const partial = pieces.findIndex((piece) => {
+    if (left < piece.length) return true
+    left -= piece.length
+    return false
+  })
+  return partial < 0 ? [] : [pieces[partial]!.subarray(left), ...pieces.slice(partial + 1)]
+}

@@ -22,10 +22,10 @@ import {
 import { hasCode, makeDirDurable, unlinkIfPresent } from '../durable.ts'
 import { isBlobKey } from '../keys.ts'
 import { BlobNotFoundError } from './blob-store.ts'
-import type { BlobKey, BlobStat, BlobStore, ByteRange, PartStore, Staged } from './blob-store.ts'
+import type { BlobKey, BlobStat, BlobStore, ByteRange, OpenBlob, PartStore, Staged } from './blob-store.ts'
 import { listBlobs } from './disk-list.ts'
 import { diskParts } from './disk-parts.ts'
-import { fill, readFrom } from './disk-read.ts'
+import { fillPieces, readFrom } from './disk-read.ts'
 import { DiskStaged } from './disk-staged.ts'
 import { StagingFile } from './staging-file.ts'
 
@@ -83,9 +83,12 @@ export class DiskBlobStore implements BlobStore {
     return readFrom(file, stretch.offset, stretch.sizeBytes, this.#readPool)
   }
 
-  async readInto(key: BlobKey, start: number, into: Uint8Array): Promise<void> {
-    await using file = await this.#openBlob(key)
-    await fill(file, into, start)
+  async open(key: BlobKey): Promise<OpenBlob> {
+    const file = await this.#openBlob(key)
+    return {
+      readInto: (start, pieces) => fillPieces(file, pieces, start),
+      [Symbol.asyncDispose]: () => file.close(),
+    }
   }
 
   async stage(kind: 'hashed' | 'unhashed' = 'hashed'): Promise<Staged> {
