@@ -69,6 +69,6 @@ function inWord(value: unknown): string {
 
 /** Nothing that a terminal would obey. */
 function printed(text: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not get through
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }

@@ -5,7 +5,7 @@
  */
 import { copyRepository } from '../git/copy-files.ts'
 import { COPIES_AT_ONCE, INVENTORY_PAGE } from '../limits.ts'
-import type { BlobStore } from '../store/blobs/blob-store.ts'
+import type { BlobKey, BlobStore } from '../store/blobs/blob-store.ts'
 import type {
   CatalogRows,
   ContentKind,
@@ -82,21 +82,7 @@ async function copyBlob(
   report: CopyReport,
 ): Promise<void> {
   const key = kind === 'lfs' ? lfsKey(domainId, name) : xorbKey(domainId, name)
-  const present = await to.stat(key)
-  if (present?.sizeBytes === sizeBytes) return
-  await using staged = await to.stage()
-  try {
-    await readSound({ blobs: from, xorbs }, key, (bytes) => staged.append(bytes))
-  } catch (error) {
-    if (!(error instanceof DamagedBlobError)) throw error
-    report.findings.push(problem(key, error.message))
-    return
-  }
-  // Of another size: it is not what the row means, and not what was just read.
-  if (present !== null) await to.delete(key)
-  await staged.commit(key)
-  report.copied.files += 1
-  report.copied.sizeBytes += sizeBytes
+  await copySound(key, sizeBytes, from, to, xorbs, report)
 }
 
 /** Only what the index is rebuilt from; a shard that an earlier version took was not kept. */
@@ -109,7 +95,19 @@ async function copyShard(
 ): Promise<void> {
   const key = shardKey(shard)
   const stat = await from.stat(key)
-  if (stat === null || (await to.stat(key))?.sizeBytes === stat.sizeBytes) return
+  if (stat !== null) await copySound(key, stat.sizeBytes, from, to, xorbs, report)
+}
+
+/** Leaves alone what is there with that size, and what is damaged where it comes from. */
+async function copySound(
+  key: BlobKey,
+  sizeBytes: number,
+  from: BlobStore,
+  to: BlobStore,
+  xorbs: XorbPool,
+  report: CopyReport,
+): Promise<void> {
+  if ((await to.stat(key))?.sizeBytes === sizeBytes) return
   await using staged = await to.stage()
   try {
     await readSound({ blobs: from, xorbs }, key, (bytes) => staged.append(bytes))
@@ -118,10 +116,11 @@ async function copyShard(
     report.findings.push(problem(key, error.message))
     return
   }
+  // What is there has another size: it is not what the key means.
   await to.delete(key)
   await staged.commit(key)
   report.copied.files += 1
-  report.copied.sizeBytes += stat.sizeBytes
+  report.copied.sizeBytes += sizeBytes
 }
 
 async function* contentsOf(rows: CatalogRows, kind: ContentKind): AsyncGenerator<StoredBytes[]> {
